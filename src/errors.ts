@@ -1,0 +1,50 @@
+// The one table of errors that a caller of the worker can see: code (API), HTTP status, text (for people).
+// Thrown anywhere below the front end, turned into a reply by http/, logged once there.
+
+const table = {
+  'lambda-name': [404, 'no such lambda: a name has letters, digits, ".", "_", "-" only'],
+  'lambda-unknown': [404, 'no such lambda in the registry'],
+  'path-unknown': [404, 'no such path; invoke with POST /runLambda/<name> or any method on /run/<name>'],
+  'method-not-allowed': [405, 'HTTP method not allowed'],
+  'body-too-large': [413, 'the request body is over the limit of this worker'],
+  'force-start': [400, 'X-Force-Start must be one of warm, thawed, standby, forked, spawned'],
+  'force-start-off': [403, 'X-Force-Start is switched off on this worker (config key force_start)'],
+  'force-start-unmet': [409, 'the start class asked for with X-Force-Start cannot be had now'],
+  'queue-full': [429, 'the queue of this lambda is full; try again later'],
+  'code-invalid': [500, 'the code package of this lambda cannot be used'],
+  'handler-raised': [500, 'the handler raised an exception'],
+  'sandbox-died': [502, 'the sandbox ended before it answered'],
+  'sandbox-oom': [502, 'the sandbox was ended because it went over its memory limit (OOM)'],
+  'reply-invalid': [502, 'the sandbox answered something that is no reply'],
+  'reply-too-large': [502, 'the reply is over the limit of this worker'],
+  'registry-unavailable': [503, 'the registry cannot be read now'],
+  'start-failed': [503, 'a sandbox could not be started'],
+  'no-room': [503, 'no room for another sandbox in time'],
+  draining: [503, 'this worker is stopping'],
+  'time-limit': [504, 'the handler went over its time limit'],
+  internal: [500, 'the worker failed; details are in its log under the request id'],
+} as const satisfies Record<string, readonly [status: number, text: string]>;
+
+export type ErrorCode = keyof typeof table;
+
+/** An error with a place in the table. `detail` is for the caller (never a host path, pid or cgroup name), `cause` for the log. */
+export class WorkerError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string | undefined;
+
+  constructor(code: ErrorCode, options: { detail?: string; cause?: unknown } = {}) {
+    super(options.detail === undefined ? table[code][1] : `${table[code][1]}: ${options.detail}`, { cause: options.cause });
+    this.name = 'WorkerError';
+    this.code = code;
+    this.detail = options.detail;
+  }
+
+  get status(): number {
+    return table[this.code][0];
+  }
+}
+
+/** `cause` as a WorkerError: itself, or wrapped as `internal`. */
+export function asWorkerError(cause: unknown): WorkerError {
+  return cause instanceof WorkerError ? cause : new WorkerError('internal', { cause });
+}
