@@ -35,7 +35,7 @@ export function loadConfig(from: string, warn: (line: string) => void = () => {}
     value = JSON.parse(readFileSync(from, 'utf8'));
   } catch (cause) {
     const attempt = cause instanceof SyntaxError ? 'parse' : 'read';
-    throw new ConfigError([`${attempt} config "${from}": ${cause instanceof Error ? cause.message : String(cause)}`], { cause });
+    throw new ConfigError([`${attempt} "${from}": ${cause instanceof Error ? cause.message : String(cause)}`], { cause });
   }
   const config = parseConfig(value);
   for (const line of inertLines(value)) warn(line);

@@ -121,10 +121,10 @@ test('a config written for OpenLambda starts, with one warning for each key that
 test('a file that is absent or no JSON is refused by its name', (t) => {
   assert.throws(
     () => loadConfig('/no/such/config.json'),
-    (error) => error instanceof ConfigError && /^read config "\/no\/such\/config.json": ENOENT/.test(error.message),
+    (error) => error instanceof ConfigError && /^read "\/no\/such\/config.json": ENOENT/.test(error.message),
   );
   const file = writtenConfig(t, undefined);
-  assert.throws(() => loadConfig(file), /^ConfigError: parse config ".*config.json": /);
+  assert.throws(() => loadConfig(file), /^ConfigError: parse ".*config.json": /);
 });
 
 function writtenConfig(t: test.TestContext, value: unknown): string {
