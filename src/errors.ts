@@ -7,6 +7,7 @@ const table = {
   'path-unknown': [404, 'no such path; invoke with POST /runLambda/<name> or any method on /run/<name>'],
   'method-not-allowed': [405, 'HTTP method not allowed'],
   'body-too-large': [413, 'the request body is over the limit of this worker'],
+  'event-invalid': [400, 'the request body is not JSON'],
   'force-start': [400, 'X-Force-Start must be one of warm, thawed, standby, forked, spawned'],
   'force-start-off': [403, 'X-Force-Start is switched off on this worker (config key force_start)'],
   'force-start-unmet': [409, 'the start class asked for with X-Force-Start cannot be had now'],

@@ -1,0 +1,224 @@
+#include "process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "../core/clone.h"
+#include "../core/sys.h"
+#include "../core/words.h"
+#include "environment.h"
+
+namespace {
+
+constexpr size_t kMostOutgoing = 64 << 20;  // a guard only: JavaScript bounds what it writes
+
+Napi::Buffer<uint8_t> copied(Napi::Env env, std::span<const uint8_t> bytes) { return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size()); }
+
+}  // namespace
+
+Napi::Function Process::define(Napi::Env env) {
+  return DefineClass(env, "Process",
+                     {InstanceMethod("write", &Process::write), InstanceMethod("attach", &Process::attach), InstanceMethod("kill", &Process::kill)});
+}
+
+Process::Process(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Process>(info) {}
+
+Process* Process::make(Napi::Env env, Napi::Object handlers, sock::LeafEnds ends, sock::OwnFd pidfd) {
+  Environment& environment = Environment::of(env);
+  Process* p = Unwrap(environment.process.New({}));
+  p->Ref();
+  p->on_frame_ = Napi::Persistent(handlers.Get("onFrame").As<Napi::Function>());
+  p->on_output_ = Napi::Persistent(handlers.Get("onOutput").As<Napi::Function>());
+  p->on_exit_ = Napi::Persistent(handlers.Get("onExit").As<Napi::Function>());
+  p->channel_ = std::make_shared<sock::OwnFd>(std::move(ends.channel));
+  p->out_ = std::move(ends.out);
+  p->err_ = std::move(ends.err);
+  if (p->channel_->open()) p->watch_channel();
+  if (p->out_.open()) p->out_poll_.start(environment.loop, p->out_.get(), UV_READABLE, [p](int) { (void)p->read_output(p->out_poll_, p->out_, 1); });
+  if (p->err_.open()) p->err_poll_.start(environment.loop, p->err_.get(), UV_READABLE, [p](int) { (void)p->read_output(p->err_poll_, p->err_, 2); });
+  if (pidfd.open()) p->born(std::move(pidfd));
+  return p;
+}
+
+void Process::born(sock::OwnFd pidfd) {
+  pidfd_ = std::make_shared<sock::OwnFd>(std::move(pidfd));
+  exit_poll_.start(Environment::of(Env()).loop, pidfd_->get(), UV_READABLE, [this](int) { on_exit(); });
+  if (killed_) (void)syscall(SYS_pidfd_send_signal, pidfd_->get(), SIGKILL, nullptr, 0);
+}
+
+void Process::unborn(const std::string& reason) {
+  reason_ = reason;
+  finish(-1, 0);
+}
+
+// ---- towards the process
+
+Napi::Value Process::write(const Napi::CallbackInfo& info) {
+  const auto bytes = info[0].As<Napi::Buffer<uint8_t>>();
+  send(bytes.Data(), bytes.Length());
+  return Napi::Boolean::New(Env(), outgoing_.empty());
+}
+
+// Gives a waiting leaf its lambda: attach(codeDirectoryFd, firstFrames).
+Napi::Value Process::attach(const Napi::CallbackInfo& info) {
+  const int code = info[0].As<Napi::Number>().Int32Value();
+  const auto first = info[1].As<Napi::Buffer<uint8_t>>();
+  if (finished_ || !pidfd_) return Napi::Boolean::New(Env(), false);
+  attaching_ = true;
+  outgoing_.assign(first.Data(), first.Data() + first.Length());
+  Ref();
+  Environment::of(Env()).attachments.submit({.pidfd = pidfd_,
+                                             .channel = channel_,
+                                             .code = std::make_shared<sock::OwnFd>(fcntl(code, F_DUPFD_CLOEXEC, 0)),
+                                             .first = outgoing_,
+                                             .done = nullptr},
+                                            this);
+  return Napi::Boolean::New(Env(), true);
+}
+
+void Process::attached(int error, size_t sent) {
+  attaching_ = false;
+  if (!finished_ && error != 0) {
+    end(std::string("its code could not be attached: ") + strerror(error));
+  } else if (!finished_) {
+    sent_ = sent;
+    flush();
+  }
+  Unref();
+}
+
+void Process::kill(const Napi::CallbackInfo&) { end("killed by the worker"); }
+
+void Process::end(const std::string& reason) {
+  if (reason_.empty()) reason_ = reason;
+  killed_ = true;
+  if (pidfd_ && !finished_) (void)syscall(SYS_pidfd_send_signal, pidfd_->get(), SIGKILL, nullptr, 0);  // ESRCH: it is ending already
+}
+
+void Process::send(const uint8_t* bytes, size_t size) {
+  if (finished_ || killed_) return;
+  if (!attaching_ && outgoing_.empty()) {
+    const ssize_t sent = ::send(channel_->get(), bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent == static_cast<ssize_t>(size)) return;
+    if (sent > 0) bytes += sent, size -= static_cast<size_t>(sent);
+  }
+  if (outgoing_.size() + size > kMostOutgoing) return end("it does not read what is sent to it");
+  outgoing_.insert(outgoing_.end(), bytes, bytes + size);
+  if (!attaching_) flush();
+}
+
+void Process::flush() {
+  while (sent_ < outgoing_.size()) {
+    const ssize_t sent = ::send(channel_->get(), outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) break;  // EAGAIN: later; anything else: its end is seen by the poll
+    sent_ += static_cast<size_t>(sent);
+  }
+  const bool all = sent_ == outgoing_.size();
+  if (all) {
+    outgoing_.clear();
+    sent_ = 0;
+  }
+  if (channel_poll_.active()) channel_poll_.change(all ? UV_READABLE : UV_READABLE | UV_WRITABLE);
+}
+
+// ---- from the process
+
+void Process::watch_channel() {
+  channel_poll_.start(Environment::of(Env()).loop, channel_->get(), UV_READABLE, [this](int events) { on_channel(events); });
+}
+
+void Process::on_channel(int events) {
+  if ((events & UV_WRITABLE) && !attaching_) flush();
+  if (events & UV_READABLE) (void)read_channel();
+}
+
+// One read an event: what is left makes the next event. Returns true when it read something.
+bool Process::read_channel() {
+  Napi::Env env = Env();
+  auto& buffer = Environment::of(env).buffer;
+  const ssize_t size = recv(channel_->get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (size <= 0) {
+    channel_poll_.stop();
+    if (!finished_) end("it closed its channel");
+    return false;
+  }
+  bool good = true;
+  call_out(env, [&] { good = reader_.feed({buffer.data(), static_cast<size_t>(size)}, [&](const sock::Frame& frame) { return on_frame(frame); }); });
+  if (!good) end("it sent something that is no frame");
+  return good;
+}
+
+// False when no further frame is of interest.
+bool Process::on_frame(const sock::Frame& frame) {
+  if (frame.type == sock::wire::Type::kFailed) {
+    sock::wire::SetupFailure failure;
+    memcpy(&failure, frame.payload.data(), sizeof failure);
+    end("could not " + sock::describe(failure) + ": " + strerror(failure.error));
+    return false;
+  }
+  Napi::Env env = Env();
+  (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint8_t>(frame.type)), Napi::Number::New(env, frame.request), copied(env, frame.payload)});
+  return !finished_ && !killed_;
+}
+
+bool Process::read_output(Poll& poll, sock::OwnFd& fd, int stream) {
+  Napi::Env env = Env();
+  auto& buffer = Environment::of(env).buffer;
+  const ssize_t size = ::read(fd.get(), buffer.data(), buffer.size());
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (size <= 0) {
+    poll.stop();
+    fd.reset();
+    return false;
+  }
+  call_out(env, [&] { (void)on_output_.Call({Napi::Number::New(env, stream), copied(env, {buffer.data(), static_cast<size_t>(size)})}); });
+  return fd.open();
+}
+
+// ---- its end
+
+void Process::on_exit() {
+  // What it said before it ended comes first. The leaf was its namespace's init, so nobody else holds the other ends any more.
+  while (channel_poll_.active() && !killed_ && read_channel()) {
+  }
+  while (out_.open() && read_output(out_poll_, out_, 1)) {
+  }
+  while (err_.open() && read_output(err_poll_, err_, 2)) {
+  }
+  if (finished_) return;
+  sock::Exit exit{-1, 0};
+  try {
+    exit = sock::reap(pidfd_->get());
+  } catch (const sock::SysError& error) {
+    if (reason_.empty()) reason_ = error.what();
+  }
+  finish(exit.code, exit.signal);
+}
+
+void Process::finish(int code, int signal) {
+  finished_ = true;
+  release();
+  Napi::Env env = Env();
+  call_out(env, [&] {
+    (void)on_exit_.Call({Napi::Number::New(env, code), Napi::Number::New(env, signal), reason_.empty() ? env.Undefined() : Napi::String::New(env, reason_)});
+  });
+  on_frame_.Reset();
+  on_output_.Reset();
+  on_exit_.Reset();
+  Unref();
+}
+
+void Process::release() {
+  channel_poll_.stop();
+  out_poll_.stop();
+  err_poll_.stop();
+  exit_poll_.stop();
+  channel_.reset();  // the attacher may still hold one
+  pidfd_.reset();
+  out_.reset();
+  err_.reset();
+}

@@ -1,0 +1,53 @@
+// Cuts the bytes of a channel into frames. The other end is not trusted: lengths, version and types are checked here.
+#pragma once
+
+#include <stdint.h>
+
+#include <span>
+#include <vector>
+
+#include "wire.h"
+
+namespace sock {
+
+struct Frame {
+  wire::Type type;
+  uint32_t request;
+  std::span<const uint8_t> payload;  // valid during the call only
+};
+
+class FrameReader {
+ public:
+  /// Calls `on_frame` for each frame that is complete with these bytes; it returns false to stop (the channel was closed meanwhile).
+  /// False when the bytes are no frames of this protocol; the channel is then of no use any more.
+  template <typename OnFrame>
+  bool feed(std::span<const uint8_t> bytes, OnFrame on_frame) {
+    if (!kept_.empty()) {
+      kept_.insert(kept_.end(), bytes.begin(), bytes.end());
+      std::vector<uint8_t> all = std::move(kept_);
+      kept_.clear();
+      return cut(all, on_frame);
+    }
+    return cut(bytes, on_frame);
+  }
+
+ private:
+  template <typename OnFrame>
+  bool cut(std::span<const uint8_t> bytes, OnFrame on_frame) {
+    while (bytes.size() >= sizeof(wire::FrameHeader)) {
+      wire::FrameHeader head;
+      __builtin_memcpy(&head, bytes.data(), sizeof head);
+      if (!valid(head)) return false;
+      if (bytes.size() < sizeof head + head.length) break;
+      if (!on_frame(Frame{head.type, head.request, bytes.subspan(sizeof head, head.length)})) return true;
+      bytes = bytes.subspan(sizeof head + head.length);
+    }
+    kept_.assign(bytes.begin(), bytes.end());
+    return true;
+  }
+  static bool valid(const wire::FrameHeader& head);
+
+  std::vector<uint8_t> kept_;  // an incomplete frame, at most one
+};
+
+}  // namespace sock

@@ -1,0 +1,34 @@
+// Detached mounts: made by the host's root, visible nowhere, handed on as descriptors. A killed worker leaves none behind.
+#pragma once
+
+#include <stdint.h>
+
+#include <string>
+
+#include "fd.h"
+
+namespace sock {
+
+/// A read-only, nosuid, nodev clone of the tree at `path` (with what is mounted below it), private.
+OwnFd bind_tree(const std::string& path);
+/// The same for a directory that is open already (O_PATH is enough), without submounts. About 10 us.
+OwnFd bind_directory(int directory);
+
+/// The host's /proc as it is: the condition under which a user namespace may mount a fresh one.
+OwnFd host_proc();
+
+/// An empty tmpfs of at most 64 KiB with the directories `root` (0755) and `gate` (0700, the host root's) and `gate/proc`: the outer root of a zygote.
+OwnFd outer_root();
+
+/// A read-only /dev of null, zero, full, random, urandom and the usual links.
+OwnFd devices();
+
+struct ScratchOptions {
+  uint64_t bytes;
+  uint64_t inodes;
+  uint32_t uid;  // of the host: owner of what the sandbox may write to
+};
+/// The private memory of one sandbox: a tmpfs with `tmp`, `shm` (both 1777) and `host`, nosuid, nodev.
+OwnFd scratch(const ScratchOptions& options);
+
+}  // namespace sock

@@ -1,0 +1,88 @@
+// What travels between the worker and its sandboxes: included by both ends, so nothing here may need libc or C++'s library.
+// Frames go over one stream socket an instance, fork requests over one seqpacket socket a zygote. All integers are little-endian (host order).
+#pragma once
+
+#include <stdint.h>
+
+namespace sock::wire {
+
+inline constexpr uint8_t kVersion = 1;
+
+// ---- the channel: worker <-> leaf ------------------------------------------------------------------------------------------------
+
+enum class Type : uint8_t {
+  kReady = 1,    // leaf: rehearsed and sealed, waiting for a lambda
+  kFailed = 2,   // leaf: could not finish its sandbox; payload SetupFailure
+  kRequest = 3,  // worker: a request begins; payload JSON {"id": string}
+  kBody = 4,     // both: bytes of the body
+  kEnd = 5,      // both: the body is complete; from the leaf with payload Timing
+  kReply = 6,    // leaf: the reply begins; payload JSON {"status": number, "headers": [[name, value]], "raised": bool}; absent: 200, application/json
+};
+
+struct FrameHeader {
+  uint32_t length;  // of the payload, bytes, <= kMaxPayload
+  uint8_t version;
+  Type type;
+  uint16_t reserved;  // 0
+  uint32_t request;   // counts the requests of this channel; a reply carries its request's number
+};
+static_assert(sizeof(FrameHeader) == 12);
+inline constexpr uint32_t kMaxPayload = 1 << 20;
+
+/// When the leaf did what, in nanoseconds of CLOCK_MONOTONIC; 0 where it did not happen for this request.
+struct Timing {
+  uint64_t born;      // the clone returned in the child
+  uint64_t sealed;    // isolation finished, no privilege left
+  uint64_t received;  // the request frame was read
+  uint64_t loaded;    // the handler was imported
+  uint64_t handled;   // the handler returned
+};
+static_assert(sizeof(Timing) == 40);
+
+// ---- the fork socket: worker -> zygote -> worker ---------------------------------------------------------------------------------
+
+enum ForkFd { kChannel, kStdout, kStderr, kCgroup, kNetwork, kScratch, kHandler, kForkFds };
+
+struct ForkRequest {
+  uint8_t version;
+  uint8_t standby;      // 1: rehearse, say kReady, wait
+  uint8_t has_handler;  // 1: kHandler is attached, else one descriptor less
+  uint8_t reserved;
+  uint32_t uid;         // and gid, as the zygote's user namespace numbers them
+  uint64_t data_bytes;  // RLIMIT_DATA, 0: none
+  uint64_t processes;   // RLIMIT_NPROC, 0: none
+};
+static_assert(sizeof(ForkRequest) == 24);
+
+struct ForkReply {
+  uint8_t version;
+  uint8_t reserved[3];
+  int32_t error;  // errno of the clone, 0: the leaf's pidfd is attached
+};
+static_assert(sizeof(ForkReply) == 8);
+
+/// Said once by the zygote when it serves.
+inline constexpr char kServing = 'S';
+
+// ---- failures in the child -------------------------------------------------------------------------------------------------------
+
+/// The steps in which a leaf (or a spawned process) finishes its own sandbox, in order.
+enum class Step : uint32_t {
+  kEnterUser = 1, kUnshare, kEnterNetwork, kPrivateMounts, kMoveMount, kMountProc, kMask, kChroot, kPivot, kDetachOld, kDescriptors, kLimits, kSession,
+  kIds, kCapabilities, kKeyring, kNoNewPrivs, kSeccomp, kHostname, kWriteFile, kExec, kTmpfs,
+};
+
+struct SetupFailure {
+  Step step;
+  uint32_t index;  // which of the step's items
+  int32_t error;   // errno
+};
+static_assert(sizeof(SetupFailure) == 12);
+
+// ---- paths that both ends know, relative to the sandbox's root -------------------------------------------------------------------
+
+/// Masked by an empty file; those that a host lacks are skipped.
+inline constexpr const char* kMaskedProc[] = {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger", "/proc/interrupts",
+                                               "/proc/latency_stats", "/proc/sched_debug", "/proc/kallsyms", "/proc/kmsg"};
+
+}  // namespace sock::wire

@@ -1,0 +1,17 @@
+// How a leaf finishes its own sandbox.
+#pragma once
+
+#include "../core/wire.h"
+
+struct sock_fprog;
+
+namespace sock::guest {
+
+/// Descriptors of the zygote that a leaf is born with.
+enum ZygoteFd { kForkSocket = 3, kOuterRoot = 4, kFirstFree = 5 };
+
+/// Runs every step of the sandbox on the calling process, which is the freshly cloned leaf; afterwards it holds no privilege and its only
+/// descriptors are 0 (/dev/null), 1, 2 (the log pipes) and 3 (the channel). On failure tells the channel which step, and ends the process.
+void contain(const wire::ForkRequest& request, const int* fds, const sock_fprog& seal) noexcept;
+
+}  // namespace sock::guest

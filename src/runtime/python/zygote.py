@@ -1,0 +1,38 @@
+"""A process with the interpreter and its packages loaded, from which sandboxes are forked. Descriptor 3 is the fork socket."""
+import ctypes
+import gc
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, '/runtime')
+
+import leaf  # noqa: E402  and all that it needs, json first of all
+
+
+class Hooks(ctypes.Structure):
+    _fields_ = [('before', ctypes.c_void_p), ('parent', ctypes.c_void_p), ('child', ctypes.c_void_p)]
+
+
+def main():
+    guest = ctypes.PyDLL('/runtime/guest.so')  # PyDLL: the interpreter's lock stays held
+    guest.guest_born.restype = guest.guest_sealed.restype = ctypes.c_uint64
+    python = ctypes.pythonapi
+    hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
+    import random  # noqa: F401  so that it is reseeded after each fork
+    import socket  # noqa: F401  the rehearsal's
+    gc.collect()
+    gc.freeze()
+    role = guest.guest_serve(ctypes.byref(hooks))
+    if role < 0:
+        if role == -16:
+            sys.exit('the zygote has threads, or more fork handlers than are kept: it cannot be forked from')
+        sys.exit(0)
+    # From here on this is a leaf, sealed.
+    born, sealed = guest.guest_born(), guest.guest_sealed()
+    if role == 1:
+        leaf.rehearse()
+        leaf.ready()
+    leaf.serve(born, sealed)
+
+
+main()
