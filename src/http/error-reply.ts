@@ -1,0 +1,47 @@
+// The one place that turns an error into a reply.
+import { WorkerError } from '../errors.ts';
+import type { StartClass } from '../sandbox/sandbox.ts';
+import type { Headers } from './head.ts';
+
+export interface ErrorReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+export interface Asker {
+  readonly requestId: string;
+  /** The Accept header, '' when there was none. */
+  readonly accept: string;
+}
+
+/** JSON `{"error": {"code", "message", "requestId"}}`, or the message alone for those who would rather have text. */
+export function errorReply(error: WorkerError, asker: Asker, start?: StartClass): ErrorReply {
+  const headers: Headers[number][] = [['x-request-id', asker.requestId]];
+  if (start !== undefined) headers.push(['x-start-class', start]);
+  if (error.status === 429 || error.status === 503) headers.push(['retry-after', '1']);
+  if (error.code === 'draining') headers.push(['connection', 'close']);
+  if (prefersText(asker.accept)) return { status: error.status, headers: [...headers, plain], body: `${error.message}\n` };
+  const body = { error: { code: error.code, message: error.message, requestId: asker.requestId } };
+  return { status: error.status, headers: [...headers, json], body: `${JSON.stringify(body)}\n` };
+}
+
+/** 405 in the words of OpenLambda's worker, which clients may read: always text. */
+export function methodNotAllowed(asker: Asker, sent: string, allowed: readonly string[]): ErrorReply {
+  const error = new WorkerError('method-not-allowed');
+  return {
+    status: error.status,
+    headers: [['x-request-id', asker.requestId], ['allow', allowed.join(', ')], plain],
+    body: `${error.message}. Sent: ${sent}, Allowed: [${allowed.join(' ')}]\n`,
+  };
+}
+
+export const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
+export const json = ['content-type', 'application/json'] as const;
+
+/** Text is named, and JSON is not, or only after it. curl's and fetch's default of any type gets JSON. */
+function prefersText(accept: string): boolean {
+  const text = accept.indexOf('text/plain');
+  const json = accept.indexOf('application/json');
+  return text !== -1 && (json === -1 || text < json);
+}

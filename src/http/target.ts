@@ -1,0 +1,35 @@
+// What a request path names.
+
+export type Target =
+  | { readonly at: 'status' }
+  /** `method` is the only one that may be used, undefined when any may. */
+  | { readonly at: 'lambda'; readonly name: string; readonly method: 'POST' | undefined }
+  | { readonly at: 'bad-name' }
+  | { readonly at: 'nothing' };
+
+const nameForm = /^[A-Za-z0-9._-]+$/;
+
+/** Reads a path as sent, without its query. The name is percent-decoded once, and then has to be a plain name. */
+export function target(path: string): Target {
+  if (path.startsWith('/run/')) {
+    const end = path.indexOf('/', 5);
+    return lambda(path.slice(5, end === -1 ? undefined : end), undefined);
+  }
+  if (path.startsWith('/runLambda/')) return path.includes('/', 11) ? { at: 'nothing' } : lambda(path.slice(11), 'POST');
+  return path === '/status' ? { at: 'status' } : { at: 'nothing' };
+}
+
+function lambda(encoded: string, method: 'POST' | undefined): Target {
+  const name = encoded.includes('%') ? decoded(encoded) : encoded;
+  if (!nameForm.test(name) || name === '.' || name === '..') return { at: 'bad-name' };
+  return { at: 'lambda', name, method };
+}
+
+/** '' when the encoding is broken, which is no name either. */
+function decoded(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return '';
+  }
+}
