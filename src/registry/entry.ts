@@ -1,0 +1,54 @@
+// What the registry's directory has under a lambda's name.
+import { type BigIntStats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { WorkerError } from '../errors.ts';
+import { stampText } from './source.ts';
+import type { Form } from './unpack-worker.ts';
+
+export interface Entry {
+  readonly form: Form;
+  readonly path: string;
+  readonly size: number;
+  /** Of a directory it says nothing about what is below: undefined. */
+  readonly stamp: string | undefined;
+}
+
+/** In this order, as OpenLambda looks for them: with several there, the first is the lambda. */
+const forms: readonly { readonly form: Form; readonly suffix: string }[] = [
+  { form: 'archive', suffix: '.tar.gz' },
+  { form: 'file', suffix: '.py' },
+  { form: 'directory', suffix: '' },
+];
+
+/** Throws lambda-name unless `name` is one component of a path, of harmless characters. */
+export function checkName(name: string): void {
+  if (!/^[A-Za-z0-9._-]+$/.test(name) || name === '.' || name === '..') throw new WorkerError('lambda-name');
+}
+
+/**
+ * The entry of a lambda, or undefined. Something of another type under one of the names (a file where a directory should be) is no entry: the
+ * lambda "echo.py" is not the file of the lambda "echo". The entry itself may be a link, to wherever the operator keeps the code: only who may
+ * write to the registry's directory can make one (uploads are files). Links inside of a package are another matter (member-path.ts).
+ * Throws registry-unavailable.
+ */
+export function findEntry(dir: string, name: string): Entry | undefined {
+  for (const { form, suffix } of forms) {
+    const path = join(dir, name + suffix);
+    const stat = statOf(path);
+    if (stat === undefined) continue;
+    if (form === 'directory' && stat.isDirectory()) return { form, path, size: Number(stat.size), stamp: undefined };
+    if (form !== 'directory' && stat.isFile()) return { form, path, size: Number(stat.size), stamp: stampText(stat) };
+  }
+  if (statOf(dir)?.isDirectory() !== true) throw new WorkerError('registry-unavailable', { cause: new Error(`"${dir}" is no directory`) });
+  return undefined;
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENAMETOOLONG' || code === 'ELOOP') return undefined; // there can be no such entry
+    throw new WorkerError('registry-unavailable', { cause: error });
+  }
+}

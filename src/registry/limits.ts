@@ -1,0 +1,35 @@
+// What a code package may be at most, and what it must have. Used by everything that reads a package.
+
+/** Over any of these a package is refused as `code-invalid`. */
+export interface PackageLimits {
+  /** Bytes of the unpacked package; for an archive of the whole tar stream, headers and padding included. */
+  readonly bytes: number;
+  /** Files, links and directories, the implied ones too. */
+  readonly entries: number;
+  /** Components of a path. */
+  readonly depth: number;
+  /** Bytes of a path in UTF-8; the longest one must fit below the store in PATH_MAX (4096). */
+  readonly pathBytes: number;
+  /** Unpacked bytes per byte of archive. gzip can reach 1032; sources and libraries stay below 20. */
+  readonly ratio: number;
+  /** Up to so many unpacked bytes the ratio does not matter. */
+  readonly ratioFreeBytes: number;
+  /** Bytes of a package that is a single .py. */
+  readonly fileBytes: number;
+  /** Milliseconds that a thread may work on one package; a hostile tar can cost time without having bytes. */
+  readonly ms: number;
+}
+
+export const defaultLimits: PackageLimits = {
+  bytes: 1 << 30,
+  entries: 100_000,
+  depth: 64,
+  pathBytes: 1024,
+  ratio: 200,
+  ratioFreeBytes: 16 << 20,
+  fileBytes: 16 << 20,
+  ms: 120_000,
+};
+
+/** The file that every package has at its root. */
+export const entryFile = 'f.py';

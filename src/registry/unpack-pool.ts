@@ -1,0 +1,82 @@
+// The threads in which packages are read, unpacked and removed, so that the event loop never does big work. The only file that knows Piscina.
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { Unpacked } from './unpack.ts';
+import type { UnpackTask } from './unpack-worker.ts';
+
+/** Beside this file in whatever directory the compiled program is. */
+const workerFile = fileURLToPath(new URL('./unpack-worker.js', import.meta.url));
+
+export interface UnpackPoolOptions {
+  /** Threads at most; they start when there is work (the first one takes 80 ms) and end when there was none for a while. */
+  readonly threads?: number;
+}
+
+export class UnpackPool {
+  readonly #threads: number;
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+  #piscina: Piscina | undefined;
+  #closed = false;
+
+  constructor(options: UnpackPoolOptions = {}) {
+    this.#threads = options.threads ?? Math.max(1, Math.min(4, availableParallelism() - 1));
+  }
+
+  /** Never rejects: a thread that took too long or too much memory is ended, and the package refused. */
+  async unpack(task: UnpackTask): Promise<Unpacked> {
+    try {
+      return await this.#run<Unpacked>('unpackTask', task, task.limits.ms);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const stamp = undefined; // on an idle machine it may be another story
+      if (error instanceof Error && error.name === 'AbortError' && !this.#closed) {
+        return { at: 'refused', detail: `it takes more than ${task.limits.ms} ms to unpack`, stamp };
+      }
+      if (code === 'ERR_WORKER_OUT_OF_MEMORY') return { at: 'refused', detail: 'it takes too much memory to unpack', stamp };
+      return { at: 'failed', message: String(error) };
+    }
+  }
+
+  /** Removes a directory and what is in it. */
+  async remove(dir: string): Promise<void> {
+    await this.#run<undefined>('removeTask', dir, undefined);
+  }
+
+  /** Ends the threads, also those at work. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const go of this.#waiting.splice(0)) go();
+    await this.#piscina?.destroy();
+  }
+
+  /** Waits for a free thread here and not in Piscina, so that the deadline counts from when the work begins. */
+  async #run<T>(name: 'unpackTask' | 'removeTask', task: unknown, ms: number | undefined): Promise<T> {
+    while (this.#busy >= this.#threads && !this.#closed) await new Promise<void>((go) => this.#waiting.push(go));
+    if (this.#closed) throw new Error(`${name}: the unpack pool is closed`);
+    this.#busy += 1;
+    try {
+      this.#piscina ??= startPiscina(this.#threads);
+      return await this.#piscina.run(task, ms === undefined ? { name } : { name, signal: AbortSignal.timeout(ms) });
+    } finally {
+      this.#busy -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+function startPiscina(threads: number): Piscina {
+  const piscina = new Piscina({
+    filename: workerFile,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: 30_000,
+    atomics: 'disabled', // a thread that sleeps in Atomics.wait cannot finish closing a stream that failed
+    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    recordTiming: false,
+  });
+  // A thread that fails between tasks: nobody waits for it, and the next task starts another.
+  piscina.on('error', () => undefined);
+  return piscina;
+}
