@@ -1,0 +1,101 @@
+// Live things for the tests of the front end: a listening engine, raw connections to it, calls that tests settle by hand.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { Handler, Listening } from '../../../src/http/engine.ts';
+import type { LogEntry } from '../../../src/http/invocation.ts';
+import { type RouteDeps, routes } from '../../../src/http/routes.ts';
+import { uwsEngine } from '../../../src/http/uws.ts';
+import type { Call, Outcome, Reply } from '../../../src/lambda/call.ts';
+
+export interface Serving {
+  readonly listening: Listening;
+  readonly port: number;
+  readonly url: string;
+  /** What handlers threw. */
+  readonly faults: unknown[];
+}
+
+export async function serve(t: TestContext, handler: Handler): Promise<Serving> {
+  const faults: unknown[] = [];
+  const listening = await uwsEngine((cause) => faults.push(cause)).listen({ host: '127.0.0.1', port: 0, handler });
+  t.after(() => listening.closeAll());
+  return { listening, port: listening.port, url: `http://127.0.0.1:${listening.port}`, faults };
+}
+
+/** Serves routes whose invocations go to `invoke`. */
+export async function serveRoutes(t: TestContext, invoke: (call: Call) => void, deps: Partial<RouteDeps> = {}) {
+  const logged: LogEntry[] = [];
+  const all: RouteDeps = {
+    invoke,
+    ready: () => true,
+    details: () => ({}),
+    bodyLimit: 1000,
+    forceStart: true,
+    log: (entry) => logged.push(entry),
+    ...deps,
+  };
+  return { ...(await serve(t, routes(all))), logged };
+}
+
+export function answered(reply: Partial<Reply>): Outcome {
+  return { at: 'answered', start: 'warm', reply: { status: 200, headers: [], body: Buffer.from(''), ...reply } };
+}
+
+export interface Raw {
+  readonly socket: Socket;
+  send(...parts: readonly (string | Uint8Array)[]): void;
+  /** All that came so far, Latin-1, once it has `part`; rejects when the connection ends without it. */
+  until(part: string | RegExp): Promise<string>;
+  /** All that came until the connection was ended by the server, however it did. */
+  readonly ended: Promise<string>;
+}
+
+/** A connection that does only what it is told. */
+export async function raw(t: TestContext, port: number): Promise<Raw> {
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  let got = '';
+  socket.on('data', (bytes) => {
+    got += bytes.toString('latin1');
+  });
+  socket.on('error', () => {}); // a reset is one way to end; `ended` and `until` tell
+  const ended = new Promise<string>((resolve) => socket.once('close', () => resolve(got)));
+  await once(socket, 'connect');
+  return {
+    socket,
+    ended,
+    send: (...parts) => {
+      for (const part of parts) socket.write(part);
+    },
+    until: (part) =>
+      new Promise((resolve, reject) => {
+        const has = () => (typeof part === 'string' ? got.includes(part) : part.test(got));
+        const look = () => {
+          if (has()) resolve(got);
+        };
+        socket.on('data', look);
+        socket.once('close', () => (has() ? resolve(got) : reject(new Error(`connection ended without ${part}: ${JSON.stringify(got)}`))));
+        look();
+      }),
+  };
+}
+
+export function request(method: string, path: string, headers: Readonly<Record<string, string | number>> = {}): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${path} HTTP/1.1\r\nhost: test\r\n${lines.join('')}\r\n`;
+}
+
+/** A part of a body with `transfer-encoding: chunked`; the last one is of no bytes. */
+export function chunk(bytes: string): string {
+  return `${bytes.length.toString(16)}\r\n${bytes}\r\n`;
+}
+
+/** A value that comes later, with its resolve beside it. */
+export function later<T>(): { readonly value: Promise<T>; resolve(value: T): void } {
+  let resolve: (value: T) => void = () => {};
+  const value = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { value, resolve };
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { target } from '../../../src/http/target.ts';
+
+test('what a path names', () => {
+  const any = (name: string) => ({ at: 'lambda', name, method: undefined });
+  const post = (name: string) => ({ at: 'lambda', name, method: 'POST' });
+  const bad = { at: 'bad-name' };
+  const nothing = { at: 'nothing' };
+  const table: readonly (readonly [string, object])[] = [
+    ['/run/echo', any('echo')],
+    ['/run/echo/', any('echo')],
+    ['/run/echo/rest/of/it', any('echo')],
+    ['/run/echo/%2e%2e/x', any('echo')],
+    ['/run/A-b_c.9', any('A-b_c.9')],
+    ['/run/ech%6f', any('echo')],
+    ['/run/...', any('...')],
+    ['/runLambda/echo', post('echo')],
+    ['/runLambda/ech%6F', post('echo')],
+    ['/runLambda/echo/', nothing],
+    ['/runLambda/echo/rest', nothing],
+    ['/status', { at: 'status' }],
+    ['/run/', bad],
+    ['/runLambda/', bad],
+    ['/run//echo', bad],
+    ['/run/.', bad],
+    ['/run/..', bad],
+    ['/run/../etc/passwd', bad],
+    ['/run/%2e%2e', bad],
+    ['/run/%2E', bad],
+    ['/run/a%2Fb', bad],
+    ['/run/%252e%252e', bad],
+    ['/run/a%00b', bad],
+    ['/run/%', bad],
+    ['/run/%zz', bad],
+    ['/run/%ff', bad],
+    ['/run/caf%C3%A9', bad],
+    ['/run/a b', bad],
+    ['/run/a;b', bad],
+    ['/runLambda/%2e%2e', bad],
+    ['/run', nothing],
+    ['/runLambda', nothing],
+    ['/RUN/echo', nothing],
+    ['/status/', nothing],
+    ['/', nothing],
+    ['', nothing],
+  ];
+  for (const [path, expected] of table) assert.deepEqual(target(path), expected, path);
+});
