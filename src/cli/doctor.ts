@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../config/load.ts';
 import { cgroupChecks } from './doctor/cgroups.ts';
-import type { Finding } from './doctor/finding.ts';
-import { missing, ok } from './doctor/finding.ts';
+import { type Finding, missing, ok } from './doctor/finding.ts';
 import { type Host, thisHost } from './doctor/host.ts';
 import { kernelChecks } from './doctor/kernel.ts';
 import { memoryChecks } from './doctor/memory.ts';
