@@ -33,13 +33,13 @@ ForkServer::ForkServer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ForkSe
   poll_.start(Environment::of(info.Env()).loop, socket_.get(), UV_READABLE, [this](int) { on_readable(); });
 }
 
-// fork({uid, standby, cgroup, network, scratch, code, dataBytes, processes}, firstFrames | undefined, handlers) -> Process
+// fork({uid, standby, cgroup, network, scratch, code, dataBytes, processes}, handlers) -> Process; code: the directory for /handler, "" for none yet
 Napi::Value ForkServer::fork(const Napi::CallbackInfo& info) {
   const auto o = info[0].As<Napi::Object>();
   Napi::Env env = info.Env();
   try {
-    const int code = descriptor(o, "code");
-    const sock::OwnFd handler = code >= 0 ? sock::bind_directory(code) : sock::OwnFd();
+    const std::string code = o.Get("code").As<Napi::String>().Utf8Value();
+    const sock::OwnFd handler = code.empty() ? sock::OwnFd() : sock::bind_directory(code);
     sock::LeafEnds ends = sock::request_fork(socket_.get(), {.uid = number(o, "uid"),
                                                              .standby = o.Get("standby").ToBoolean().Value(),
                                                              .cgroup = descriptor(o, "cgroup"),
@@ -48,7 +48,7 @@ Napi::Value ForkServer::fork(const Napi::CallbackInfo& info) {
                                                              .handler = handler.get(),
                                                              .data_bytes = amount(o, "dataBytes"),
                                                              .processes = amount(o, "processes")});
-    Process* process = Process::make(env, info[2].As<Napi::Object>(), std::move(ends), sock::OwnFd());
+    Process* process = Process::make(env, info[1].As<Napi::Object>(), std::move(ends), sock::OwnFd());
     waiting_.push_back(process);
     return process->Value();
   } catch (const sock::SysError& error) {

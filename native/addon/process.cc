@@ -1,6 +1,5 @@
 #include "process.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -61,9 +60,8 @@ Napi::Value Process::write(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(Env(), outgoing_.empty());
 }
 
-// Gives a waiting leaf its lambda: attach(codeDirectoryFd, firstFrames).
+// Gives a waiting leaf its lambda: attach(codeDirectory, firstFrames) -> false when it has ended.
 Napi::Value Process::attach(const Napi::CallbackInfo& info) {
-  const int code = info[0].As<Napi::Number>().Int32Value();
   const auto first = info[1].As<Napi::Buffer<uint8_t>>();
   if (finished_ || !pidfd_) return Napi::Boolean::New(Env(), false);
   attaching_ = true;
@@ -71,7 +69,7 @@ Napi::Value Process::attach(const Napi::CallbackInfo& info) {
   Ref();
   Environment::of(Env()).attachments.submit({.pidfd = pidfd_,
                                              .channel = channel_,
-                                             .code = std::make_shared<sock::OwnFd>(fcntl(code, F_DUPFD_CLOEXEC, 0)),
+                                             .code = info[0].As<Napi::String>().Utf8Value(),
                                              .first = outgoing_,
                                              .done = nullptr},
                                             this);
@@ -160,9 +158,16 @@ bool Process::on_frame(const sock::Frame& frame) {
     end("could not " + sock::describe(failure) + ": " + strerror(failure.error));
     return false;
   }
+  if (frame.type == sock::wire::Type::kEnd) (void)read_both_outputs();  // what the handler printed belongs to the request that ends here
   Napi::Env env = Env();
   (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint8_t>(frame.type)), Napi::Number::New(env, frame.request), copied(env, frame.payload)});
   return !finished_ && !killed_;
+}
+
+// One read empties a pipe of all that was in it (the buffer is larger than a pipe): what comes after it is not waited for.
+bool Process::read_both_outputs() {
+  const bool more = out_.open() && read_output(out_poll_, out_, 1);
+  return (err_.open() && read_output(err_poll_, err_, 2)) || more;
 }
 
 bool Process::read_output(Poll& poll, sock::OwnFd& fd, int stream) {
@@ -185,9 +190,7 @@ void Process::on_exit() {
   // What it said before it ended comes first. The leaf was its namespace's init, so nobody else holds the other ends any more.
   while (channel_poll_.active() && !killed_ && read_channel()) {
   }
-  while (out_.open() && read_output(out_poll_, out_, 1)) {
-  }
-  while (err_.open() && read_output(err_poll_, err_, 2)) {
+  while (read_both_outputs()) {
   }
   if (finished_) return;
   sock::Exit exit{-1, 0};

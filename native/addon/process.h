@@ -36,6 +36,7 @@ class Process : public Napi::ObjectWrap<Process> {
   void on_channel(int events);
   bool read_channel();
   bool on_frame(const sock::Frame& frame);
+  bool read_both_outputs();
   bool read_output(Poll& poll, sock::OwnFd& fd, int stream);
   void end(const std::string& reason);
   void on_exit();

@@ -71,7 +71,7 @@ void Attacher::run() {
     int error = 0;
     size_t sent = 0;
     try {
-      const OwnFd tree = bind_directory(job.code->get());
+      const OwnFd tree = bind_directory(job.code);
       attach(job.pidfd->get(), tree.get());
       sent = send_now(job.channel->get(), job.first);
     } catch (const SysError& failure) {

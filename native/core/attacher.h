@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace sock {
 
 struct AttachJob {
   std::shared_ptr<const OwnFd> pidfd, channel;
-  std::shared_ptr<const OwnFd> code;  // the directory that becomes /handler
+  std::string code;                   // the directory that becomes /handler
   std::vector<uint8_t> first;         // frames to send once it is attached
   std::function<void(int error, size_t sent)> done;  // runs on this thread: errno or 0, and how much of `first` went into the channel
 };

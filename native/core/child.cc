@@ -63,9 +63,7 @@ void change_root(const Steps& s, const Plan& p) noexcept {
 void place_descriptors(const Steps& s, const Plan& p) noexcept {
   for (int i = 0; i < 3; i++) s.must(call(__NR_dup3, p.stdio[i], i, 0), Step::kDescriptors, static_cast<uint32_t>(i));
   s.must(call(__NR_dup3, p.control, 3, 0), Step::kDescriptors, 3);
-  const long outer = s.must(call(__NR_openat, AT_FDCWD, at("/"), O_PATH | O_DIRECTORY), Step::kDescriptors, 4);
-  if (outer != 4) s.must(call(__NR_dup3, outer, 4, 0), Step::kDescriptors, 5);
-  s.must(call(__NR_close_range, 5, ~0u, 0), Step::kDescriptors, 6);
+  s.must(call(__NR_close_range, 4, ~0u, 0), Step::kDescriptors, 4);
 }
 
 void write_file(const Steps& s, const char* path, const char* text) noexcept {
@@ -88,8 +86,7 @@ void sock_walk_spawn(Plan* plan) noexcept {
   s.must(call(__NR_unshare, static_cast<long>(p.namespaces)), Step::kUnshare);
   change_root(s, p);
   place_descriptors(s, p);
-  s.must(call(__NR_chroot, at(p.chroot)), Step::kChroot, 2);
-  s.must(call(__NR_chdir, at("/")), Step::kChroot, 3);
+  s.must(call(__NR_chroot, at(p.chroot)), Step::kChroot, 2);  // the working directory stays at the outer root: a leaf goes back through it
   s.must(call(__NR_sethostname, at(p.hostname), length(p.hostname)), Step::kHostname);
   for (unsigned i = 0; i < p.limit_count; i++) {
     const uint64_t both[2] = {p.limits[i].value, p.limits[i].value};

@@ -53,9 +53,9 @@ OwnFd bind_tree(const std::string& path) {
   return tree;
 }
 
-OwnFd bind_directory(int fd) {
-  OwnFd tree(sys("open_tree", "code directory", [&] { return open_tree(fd, "", AT_EMPTY_PATH); }));
-  restrict_tree(tree.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, "code directory");
+OwnFd bind_directory(const std::string& path) {
+  OwnFd tree(sys("open_tree", path, [&] { return open_tree(AT_FDCWD, path.c_str(), 0); }));
+  restrict_tree(tree.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, path);
   return tree;
 }
 

@@ -11,8 +11,8 @@ namespace sock {
 
 /// A read-only, nosuid, nodev clone of the tree at `path` (with what is mounted below it), private.
 OwnFd bind_tree(const std::string& path);
-/// The same for a directory that is open already (O_PATH is enough), without submounts. About 10 us.
-OwnFd bind_directory(int directory);
+/// The same without what is mounted below it. About 10 us.
+OwnFd bind_directory(const std::string& path);
 
 /// The host's /proc as it is: the condition under which a user namespace may mount a fresh one.
 OwnFd host_proc();

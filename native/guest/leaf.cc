@@ -56,10 +56,9 @@ void mount_proc(const Steps& s) noexcept {
   }
 }
 
-// Back to the namespace's own root, which holds nothing but the way to the sandbox's root and a /proc that let the fresh one be mounted
+// The zygote's working directory is the namespace's own root (a descriptor would still lead into the zygote's namespace), which holds nothing but the way to the sandbox's root and a /proc that let the fresh one be mounted
 // (proc_mount_visible, fs/namespace.c); then the sandbox's root takes its place, and it is gone.
 void pivot(const Steps& s) noexcept {
-  s.must(call(__NR_fchdir, kOuterRoot), Step::kChroot, 0);
   s.must(call(__NR_chroot, at(".")), Step::kChroot, 1);
   s.must(call(__NR_chdir, at("root")), Step::kChroot, 2);
   s.must(call(__NR_pivot_root, at("."), at(".")), Step::kPivot);

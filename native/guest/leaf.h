@@ -7,8 +7,8 @@ struct sock_fprog;
 
 namespace sock::guest {
 
-/// Descriptors of the zygote that a leaf is born with.
-enum ZygoteFd { kForkSocket = 3, kOuterRoot = 4, kFirstFree = 5 };
+/// The zygote's only descriptor besides 0, 1 and 2.
+inline constexpr int kForkSocket = 3;
 
 /// Runs every step of the sandbox on the calling process, which is the freshly cloned leaf; afterwards it holds no privilege and its only
 /// descriptors are 0 (/dev/null), 1, 2 (the log pipes) and 3 (the channel). On failure tells the channel which step, and ends the process.

@@ -30,6 +30,7 @@ def main():
     # From here on this is a leaf, sealed.
     born, sealed = guest.guest_born(), guest.guest_sealed()
     if role == 1:
+        born = sealed = 0  # long before its first request
         leaf.rehearse()
         leaf.ready()
     leaf.serve(born, sealed)

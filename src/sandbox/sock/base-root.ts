@@ -1,0 +1,48 @@
+// The base root filesystem of sandboxes: the host's /usr (or another directory's), read-only, under a generated minimal root.
+import { copyFileSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from './native.ts';
+
+/** Directories on which something is mounted, or that a lambda finds empty. */
+const directories = ['usr', 'proc', 'dev', 'private', 'handler', 'packages', 'rehearsal', 'runtime', 'etc', 'run', 'var'];
+const links: readonly (readonly [string, string])[] = [
+  ['tmp', 'private/tmp'],
+  ['host', 'private/host'],
+  ['var/tmp', '/private/tmp'],
+];
+/** Copied from the base's /etc where it has them: what the loader and libc need. */
+const copiedEtc = ['ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'localtime', 'alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'mime.types', 'protocols', 'services'];
+
+/**
+ * Writes the generated part into `target`, anew. `base` is the directory that takes the place of `/`: its /usr is mounted later, its /etc is
+ * copied in part. All of it belongs to root and is mounted read-only.
+ */
+export function buildRoot(target: string, base: string): void {
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  for (const d of directories) mkdirSync(join(target, d), { mode: 0o755 });
+  for (const [name, to] of links) symlinkSync(to, join(target, name));
+  for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) {
+    const path = join(base, name);
+    if (existsSync(path) && lstatSync(path).isSymbolicLink()) symlinkSync(readlinkSync(path), join(target, name));
+  }
+  buildEtc(join(target, 'etc'), join(base, 'etc'));
+  const runtime = join(packageRoot(), 'src/runtime/python');
+  for (const file of readdirSync(runtime)) if (file.endsWith('.py')) copyFileSync(join(runtime, file), join(target, 'runtime', file));
+  copyFileSync(join(runtime, 'rehearsal/f.py'), join(target, 'rehearsal/f.py'));
+  copyFileSync(join(packageRoot(), 'build/Release/guest.so'), join(target, 'runtime/guest.so'));
+}
+
+function buildEtc(etc: string, from: string): void {
+  writeFileSync(join(etc, 'passwd'), 'root:x:0:0:root:/:/usr/sbin/nologin\nlambda:x:1000:1000:lambda:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n');
+  writeFileSync(join(etc, 'group'), 'root:x:0:\nlambda:x:1000:\nnogroup:x:65534:\n');
+  writeFileSync(join(etc, 'hosts'), '127.0.0.1 localhost sandbox\n::1 localhost\n');
+  writeFileSync(join(etc, 'hostname'), 'sandbox\n');
+  writeFileSync(join(etc, 'nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
+  mkdirSync(join(etc, 'ssl'));
+  for (const name of copiedEtc) {
+    const source = join(from, name);
+    // Links are kept as they are: they lead into /usr, or nowhere.
+    if (existsSync(source)) cpSync(source, join(etc, name), { recursive: true, verbatimSymlinks: true });
+  }
+}

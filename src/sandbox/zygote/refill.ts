@@ -1,0 +1,19 @@
+// Policy: when standbys are made. Pure, so that a simulator can use it unchanged.
+
+export interface StandbyView {
+  /** Standbys that wait for a lambda. */
+  readonly ready: number;
+  /** Standbys that are on their way. */
+  readonly coming: number;
+  /** Sandboxes that were started and have not answered their first request yet. */
+  readonly starting: number;
+  readonly target: number;
+}
+
+/**
+ * How many standbys to begin now. None while a cold start is under way: a standby costs a fork and a rehearsal, and would take the processor from
+ * the very request it is meant to spare; under a flood of cold starts forking directly costs less in all.
+ */
+export function standbysToBegin(view: StandbyView): number {
+  return view.starting > 0 ? 0 : Math.max(0, view.target - view.ready - view.coming);
+}

@@ -1,0 +1,165 @@
+// One zygote: a process with the interpreter and packages loaded, in a user namespace of its own, from which sandboxes are forked.
+import { closeSync, openSync } from 'node:fs';
+import type { Cgroups, Limits } from '../sock/cgroups.ts';
+import { Lines } from '../sock/lines.ts';
+import type { ForkServer, Native, NativeProcess, ProcessHandlers } from '../sock/native.ts';
+import { type Slot, Slots } from './slots.ts';
+
+const rlimit = { core: 4, files: 7, locked: 8, messages: 12 } as const; // RLIMIT_…
+
+export interface ZygoteOptions {
+  readonly native: Native;
+  readonly cgroups: Cgroups;
+  readonly name: string;
+  /** Host uids: the first is the zygote's, the others its sandboxes'. */
+  readonly uids: { readonly first: number; readonly size: number };
+  /** The generated part of the base root, and the directory whose /usr it gets. */
+  readonly root: string;
+  readonly base: string;
+  /** An empty directory of the host. */
+  readonly staging: string;
+  readonly limits: Limits;
+  readonly tmpBytes: number;
+  readonly reserve: number;
+  readonly most: number;
+  /** Words of the interpreter itself: why it could not start, for the most part. */
+  onLine(line: string): void;
+  /** It is gone, or never came; forks that wait fail. Sandboxes that run are not affected. Not called after close(). */
+  onGone(reason: string): void;
+}
+
+const firstInside = 1000;
+
+export class Zygote {
+  readonly slots: Slots;
+  readonly #options: ZygoteOptions;
+  readonly #userNamespace: number;
+  readonly #directory: string;
+  readonly #process: NativeProcess;
+  readonly #server: ForkServer;
+  readonly #ended: Promise<void>;
+  #closing = false;
+  #gone = false;
+
+  /** Starts the process; `onServing` when forks can be asked for. Throws with the step that failed. */
+  constructor(options: ZygoteOptions, onServing: () => void) {
+    this.#options = options;
+    const { native, cgroups, uids } = options;
+    const inside = { first: firstInside, count: uids.size - 1 };
+    this.#userNamespace = native.userNamespace([
+      [0, uids.first, 1],
+      [inside.first, uids.first + 1, inside.count],
+    ]);
+    const { directory, self } = cgroups.zygote(options.name, uids.first);
+    this.#directory = directory;
+    const { process, control, ended } = this.#spawn(self);
+    this.#process = process;
+    this.#ended = ended;
+    this.#server = new native.ForkServer(control, { onServing, onGone: (reason) => this.#onGone(reason) });
+    this.slots = new Slots({
+      native,
+      cgroups,
+      directory,
+      userNamespace: this.#userNamespace,
+      zygoteUid: uids.first,
+      firstUid: { inside: inside.first, outside: uids.first + 1 },
+      limits: options.limits,
+      tmpBytes: options.tmpBytes,
+      reserve: options.reserve,
+      most: options.most,
+    });
+  }
+
+  /** Its own host uid, the first of those it was given. */
+  get uid(): number {
+    return this.#options.uids.first;
+  }
+
+  /** Forks a sandbox into the slot, whose scratch it takes. `code`: the directory for /handler; '': a standby, which gets it later. */
+  fork(slot: Slot, code: string, handlers: ProcessHandlers): NativeProcess {
+    const { cgroups, limits } = this.#options;
+    const process = this.#server.fork(
+      {
+        uid: slot.uid,
+        standby: code === '',
+        cgroup: slot.cgroup,
+        network: slot.network,
+        scratch: slot.scratch,
+        code,
+        // Where the cgroup cannot hold it to these, rlimits do as far as they reach.
+        dataBytes: cgroups.controllers.has('memory') ? 0 : limits.memoryBytes,
+        processes: cgroups.controllers.has('pids') ? 0 : limits.processes,
+      },
+      handlers,
+    );
+    closeSync(slot.scratch);
+    slot.scratch = -1;
+    return process;
+  }
+
+  /** Ends the process, waits until the last of its sandboxes is gone, and removes what it had. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#server.close();
+    this.#process.kill();
+    await this.#ended;
+    await this.slots.close();
+    closeSync(this.#userNamespace);
+    this.#options.native.destroyCgroup(this.#directory, 10_000);
+  }
+
+  #spawn(cgroupDirectory: string): { process: NativeProcess; control: number; ended: Promise<void> } {
+    const { native, root, base, staging, onLine } = this.#options;
+    const cgroup = openSync(cgroupDirectory, 'r');
+    const mounts: [number, string][] = [];
+    try {
+      mounts.push([native.outerRoot(), ''], [native.hostProc(), '/gate/proc'], [native.bindTree(root), '/root']);
+      mounts.push([native.bindTree(`${base === '/' ? '' : base}/usr`), '/root/usr'], [native.devices(), '/root/dev']);
+      const lines = new Lines(onLine);
+      const { promise, resolve } = settled();
+      const spawned = native.spawn(
+        {
+          user: this.#userNamespace,
+          cgroup,
+          staging,
+          mounts,
+          chroot: '/root',
+          hostname: 'sandbox',
+          limits: [
+            [rlimit.core, 0],
+            [rlimit.files, 1024],
+            [rlimit.locked, 1 << 20],
+            [rlimit.messages, 819_200],
+          ],
+          argv: ['/usr/bin/python3', '-I', '/runtime/zygote.py'],
+          environment: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LANG=C.UTF-8', 'TMPDIR=/tmp', 'LD_PRELOAD=/runtime/guest.so'],
+        },
+        {
+          onFrame: () => {},
+          onOutput: (_, bytes) => lines.write(bytes),
+          onExit: (code, signal, reason) => {
+            lines.flush();
+            this.#onGone(reason ?? `it ended with ${signal === 0 ? `exit code ${code}` : `signal ${signal}`}`);
+            resolve();
+          },
+        },
+      );
+      return { ...spawned, ended: promise };
+    } finally {
+      closeSync(cgroup);
+      for (const [fd] of mounts) closeSync(fd);
+    }
+  }
+
+  #onGone(reason: string): void {
+    if (this.#gone || this.#closing) return;
+    this.#gone = true;
+    this.#options.onGone(reason);
+  }
+}
+
+function settled(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((r) => (resolve = r));
+  return { promise, resolve };
+}
