@@ -32,7 +32,7 @@ export function addMember(header: Header, writer: PackageWriter, limits: Package
       writer.hardlink(path, hardlinkTarget(name, linkname ?? '', limits));
       return 'complete';
     default:
-      throw new Refusal('is neither file, directory nor link', name);
+      throw new Refusal(type === null ? 'is sparse or of an unknown type' : 'is neither file, directory nor link', name);
   }
 }
 

@@ -71,6 +71,7 @@ function addMembers(tar: Extract, writer: PackageWriter, limits: PackageLimits):
     }
   };
   tar.on('entry', (header, body, next) => {
+    body.on('error', () => undefined); // tar's own error again, which the pipeline tells
     guarded(() => {
       if (addMember(header, writer, limits) === 'complete') {
         body.resume();

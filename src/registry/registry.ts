@@ -7,7 +7,7 @@ import { FileSource } from './file-source.ts';
 import { defaultLimits, type PackageLimits } from './limits.ts';
 import type { PlainSource } from './source.ts';
 import type { Store } from './store.ts';
-import { type Unpacked, unpackNow } from './unpack.ts';
+import { type Unpacked, type UnpackJob, unpackNow } from './unpack.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 
 export { registryDirectory } from './location.ts';
@@ -22,6 +22,8 @@ export interface DirectoryRegistryOptions {
   readonly store: Store;
   readonly pool: UnpackPool;
   readonly limits?: PackageLimits;
+  /** The clock of the file system's times; Date.now. */
+  readonly now?: () => number;
 }
 
 /** Up to these, a package is read and copied on the event loop: it takes less than handing it to a thread. */
@@ -34,6 +36,7 @@ export class DirectoryRegistry {
   readonly #store: Store;
   readonly #pool: UnpackPool;
   readonly #limits: PackageLimits;
+  readonly #now: () => number;
   readonly #underWay = new Map<string, Promise<Resolved>>();
   /** Entries that are there and no good, so that calling them again does not unpack them again. */
   readonly #refused = new Map<string, { readonly stamp: string; readonly detail: string }>();
@@ -45,6 +48,7 @@ export class DirectoryRegistry {
     this.#store = options.store;
     this.#pool = options.pool;
     this.#limits = options.limits ?? defaultLimits;
+    this.#now = options.now ?? Date.now;
   }
 
   /**
@@ -77,7 +81,7 @@ export class DirectoryRegistry {
       const { form, path } = this.#find(name);
       const stamp = this.#refused.get(name)?.stamp ?? this.#current(name, known)?.stamp;
       const temporary = stored(() => this.#store.temporary());
-      const outcome = await this.#pool.unpack({ form, path, known: stamp, store: this.#store.dir, temporary, limits: this.#limits });
+      const outcome = await this.#pool.unpack({ form, path, temporary, ...this.#job(stamp) });
       if (outcome.at !== 'unpacked') await this.#store.discard(temporary);
       const resolved = this.#accept(name, known, outcome);
       if (resolved !== undefined) return resolved;
@@ -97,9 +101,13 @@ export class DirectoryRegistry {
       made = this.#store.temporary();
       return made;
     };
-    const outcome = unpackNow(source, { known: undefined, store: this.#store.dir, temporary, limits: this.#limits });
+    const outcome = unpackNow(source, { temporary, ...this.#job(undefined) });
     if (made !== undefined && outcome.at !== 'unpacked') void this.#store.discard(made); // its end is awaited by the store's close()
     return outcome;
+  }
+
+  #job(known: string | undefined): Omit<UnpackJob, 'temporary'> {
+    return { known, store: this.#store.dir, limits: this.#limits, now: this.#now() };
   }
 
   /** Undefined when the entry has to be read again. */

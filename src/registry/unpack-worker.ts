@@ -18,11 +18,12 @@ export interface UnpackTask {
   /** Exists and is empty. */
   readonly temporary: string;
   readonly limits: PackageLimits;
+  readonly now: number;
 }
 
 export function unpackTask(task: UnpackTask): Promise<Unpacked> {
-  const { known, store, limits } = task;
-  return unpack(sourceOf(task), { known, store, limits, temporary: () => task.temporary });
+  const { known, store, limits, now } = task;
+  return unpack(sourceOf(task), { known, store, limits, now, temporary: () => task.temporary });
 }
 
 export function removeTask(dir: string): void {

@@ -14,6 +14,8 @@ export interface UnpackJob {
   /** An empty directory to unpack into; called only when it is needed. */
   readonly temporary: () => string;
   readonly limits: PackageLimits;
+  /** The time of day, milliseconds since 1970; not later than the call. */
+  readonly now: number;
 }
 
 /** Plain data: crosses threads. */
@@ -73,10 +75,9 @@ class Reading {
   }
 
   begin(): Unpacked | undefined {
-    const now = Date.now();
     const stamp = this.#source.stamp();
     this.#stamp = stamp.text;
-    this.#settled = isSettled(stamp, now);
+    this.#settled = isSettled(stamp, this.#job.now);
     if (stamp.text === this.#job.known) return { at: 'unchanged' };
     this.#digest = this.#source.digest();
     if (!existsSync(join(this.#job.store, this.#digest))) return undefined;
