@@ -226,7 +226,10 @@ export class SockBackend implements Backend, LeafOwner {
     try {
       let came = false;
       const zygote = this.#newZygote(
-        { reserve: this.#options.standbys + reserveForBursts, most: this.#options.maxSandboxes + this.#options.standbys + reserveForBursts },
+        {
+          reserve: this.#options.standbys + reserveForBursts,
+          most: this.#options.maxSandboxes + this.#options.standbys + reserveForBursts,
+        },
         () => {
           came = true;
           this.#retry = retryMs.first;

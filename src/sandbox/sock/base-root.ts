@@ -1,5 +1,16 @@
 // The base root filesystem of sandboxes: the host's /usr (or another directory's), read-only, under a generated minimal root.
-import { copyFileSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from './native.ts';
 
@@ -11,7 +22,18 @@ const links: readonly (readonly [string, string])[] = [
   ['var/tmp', '/private/tmp'],
 ];
 /** Copied from the base's /etc where it has them: what the loader and libc need. */
-const copiedEtc = ['ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'localtime', 'alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'mime.types', 'protocols', 'services'];
+const copiedEtc = [
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'localtime',
+  'alternatives',
+  'ssl/certs',
+  'ssl/openssl.cnf',
+  'mime.types',
+  'protocols',
+  'services',
+];
 
 /**
  * Writes the generated part into `target`, anew. `base` is the directory that takes the place of `/`: its /usr is mounted later, its /etc is
@@ -34,7 +56,10 @@ export function buildRoot(target: string, base: string): void {
 }
 
 function buildEtc(etc: string, from: string): void {
-  writeFileSync(join(etc, 'passwd'), 'root:x:0:0:root:/:/usr/sbin/nologin\nlambda:x:1000:1000:lambda:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n');
+  writeFileSync(
+    join(etc, 'passwd'),
+    'root:x:0:0:root:/:/usr/sbin/nologin\nlambda:x:1000:1000:lambda:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
+  );
   writeFileSync(join(etc, 'group'), 'root:x:0:\nlambda:x:1000:\nnogroup:x:65534:\n');
   writeFileSync(join(etc, 'hosts'), '127.0.0.1 localhost sandbox\n::1 localhost\n');
   writeFileSync(join(etc, 'hostname'), 'sandbox\n');

@@ -59,9 +59,9 @@ export class Leaf implements Sandbox {
     this.#unsent = undefined;
   }
 
-  /** It could not be begun at all. */
+  /** It could not be begun at all. Told later, as every other failure is: never from within create(). */
   abandon(cause: unknown): void {
-    this.#end(new WorkerError('start-failed', { cause }));
+    queueMicrotask(() => this.#end(new WorkerError('start-failed', { cause })));
   }
 
   /** The lambda whose code is (or will be) in this sandbox. */
@@ -102,7 +102,8 @@ export class Leaf implements Sandbox {
   readonly handlers: ProcessHandlers = this.#handlers();
 
   #handlers(): ProcessHandlers {
-    const line = (stream: 'stdout' | 'stderr') => new Lines((text) => this.#spec?.onLine(stream, text, this.#request?.requestId ?? this.#lastRequestId));
+    const line = (stream: 'stdout' | 'stderr') =>
+      new Lines((text) => this.#spec?.onLine(stream, text, this.#request?.requestId ?? this.#lastRequestId));
     const out = line('stdout');
     const err = line('stderr');
     return {

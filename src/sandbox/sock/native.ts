@@ -63,7 +63,13 @@ export interface Native {
   outerRoot(): number;
   devices(): number;
   /** Makes what one lambda uses up: always a new scratch, a new network namespace (-1: none yet) only when the old one was used. */
-  refreshSlot(options: { user: number; network: number; bytes: number; inodes: number; uid: number }): Promise<{ network: number; scratch: number }>;
+  refreshSlot(options: {
+    user: number;
+    network: number;
+    bytes: number;
+    inodes: number;
+    uid: number;
+  }): Promise<{ network: number; scratch: number }>;
   spawn(options: SpawnOptions, handlers: ProcessHandlers): { process: NativeProcess; control: number };
   /** Kills all in the cgroup, waits until it is empty, removes it and those below. */
   destroyCgroup(directory: string, timeoutMs: number): void;

@@ -102,7 +102,15 @@ export class Slots {
     cgroups.slot(own, zygoteUid, limits);
     this.#made++;
     const cgroup = openSync(own, 'r');
-    return { uid: firstUid.inside + index, directory: own, cgroup, freezer: openSync(join(own, 'cgroup.freeze'), 'w'), network: -1, scratch: -1, frozen: false };
+    return {
+      uid: firstUid.inside + index,
+      directory: own,
+      cgroup,
+      freezer: openSync(join(own, 'cgroup.freeze'), 'w'),
+      network: -1,
+      scratch: -1,
+      frozen: false,
+    };
   }
 
   #refresh(slot: Slot): void {

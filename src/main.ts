@@ -1,0 +1,98 @@
+// Constructs the worker and wires its parts; runs until it is told to stop.
+import { mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config/load.ts';
+import { routes } from './http/routes.ts';
+import { uwsEngine } from './http/uws.ts';
+import { Catalog } from './lambda/catalog.ts';
+import { openLog } from './observe/log.ts';
+import { DirectoryRegistry } from './registry/registry.ts';
+import { Store } from './registry/store.ts';
+import { UnpackPool } from './registry/unpack-pool.ts';
+import { SockBackend } from './sandbox/sock/backend.ts';
+import { loadNative, type Native } from './sandbox/sock/native.ts';
+
+const mib = 1 << 20;
+
+export async function runWorker(config: Config): Promise<void> {
+  const { log, flush } = openLog(config.log_output);
+  const native = loadNative();
+  claim(native, config.worker_dir);
+  const { limits } = config;
+  const maxSandboxes = Math.max(1, Math.floor(config.mem_pool_mb / limits.mem_mb));
+  const backend = new SockBackend({
+    native,
+    workerDir: config.worker_dir,
+    base: config.sock_base_path === 'host' ? '/' : config.sock_base_path,
+    limits: {
+      memoryBytes: limits.mem_mb * mib,
+      swapBytes: limits.swappiness === 0 ? 0 : limits.mem_mb * mib,
+      processes: limits.procs,
+      cpuPercent: limits.cpu_percent,
+    },
+    tmpBytes: limits.tmp_mb * mib,
+    strict: limits.enforce === 'strict',
+    standbys: config.standbys,
+    maxSandboxes,
+    log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
+  });
+  const pool = new UnpackPool();
+  const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
+  mkdirSync(config.registry, { recursive: true });
+  const catalog = new Catalog({
+    backend,
+    registry: new DirectoryRegistry({ dir: config.registry, store, pool }),
+    store,
+    maxSandboxes,
+    maxInstances: config.max_instances,
+    maxQueue: limits.queue,
+    timeLimitMs: limits.runtime_sec * 1000,
+    freezeAfterMs: config.freeze_after_ms,
+    keepWarmMs: config.keep_warm_ms,
+    registryCacheMs: config.registry_cache_ms,
+    onLine: (lambda, stream, line, requestId) => log.info({ lambda, stream, requestId }, line),
+  });
+  await backend.start();
+
+  let ready = true;
+  const engine = uwsEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'));
+  const listening = await engine.listen({
+    host: config.worker_url,
+    port: config.worker_port,
+    handler: routes({
+      invoke: (call) => catalog.invoke(call),
+      ready: () => ready,
+      details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
+      bodyLimit: limits.body_mb * mib,
+      forceStart: config.force_start,
+      log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
+    }),
+  });
+  process.stdout.write(`listening on http://${config.worker_url}:${listening.port} (${engine.name})\n`);
+
+  const signal = await stopSignal();
+  log.info(`${signal}: finishing what was accepted`);
+  ready = false;
+  listening.stopAccepting();
+  await catalog.drain(AbortSignal.timeout(limits.runtime_sec * 1000));
+  await catalog.close();
+  listening.closeAll();
+  await backend.close();
+  await store.close();
+  await pool.close();
+  log.info('stopped');
+  flush();
+}
+
+/** Two workers in one directory would take each other's sandboxes for leftovers. */
+function claim(native: Native, workerDir: string): void {
+  mkdirSync(workerDir, { recursive: true });
+  if (!native.lock(openSync(join(workerDir, 'lock'), 'a', 0o600)))
+    throw new Error(`use worker_dir "${workerDir}": another worker runs in it`);
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
+}
