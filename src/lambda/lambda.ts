@@ -145,7 +145,10 @@ export class Lambda {
   #use(call: Call, idle: IdleClass): void {
     const at = this.#idle.findLastIndex((instance) => instance.idleClass === idle);
     const [instance] = this.#idle.splice(at, 1);
-    if (instance === undefined) return this.#fail(call, new WorkerError('force-start-unmet'));
+    if (instance === undefined) {
+      this.#fail(call, new WorkerError('force-start-unmet'));
+      return;
+    }
     this.#options.room.busy(instance);
     call.phases.mark('queue');
     instance.serve(call);

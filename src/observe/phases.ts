@@ -13,7 +13,7 @@ export class Phases {
 
   /** Ends the phase that began at the last mark; `at` before that mark counts as the mark itself. */
   mark(name: string, at: number = performance.now()): void {
-    const end = at > this.#from ? at : this.#from;
+    const end = Math.max(at, this.#from);
     this.#done.push([name, end - this.#from]);
     this.#from = end;
   }

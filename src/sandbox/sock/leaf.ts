@@ -53,7 +53,10 @@ export class Leaf implements Sandbox {
     this.slot = slot;
     this.#onReady = onReady;
     this.#oomKillsBefore = this.#owner.oomKills(slot);
-    if (this.#state.at === 'closing') return process.kill();
+    if (this.#state.at === 'closing') {
+      process.kill();
+      return;
+    }
     this.#state = { at: 'running' };
     if (this.#unsent !== undefined) process.write(this.#unsent);
     this.#unsent = undefined;
@@ -135,11 +138,12 @@ export class Leaf implements Sandbox {
       this.#onReady = undefined;
       return;
     }
-    if (this.#request === undefined || number !== this.#number) return this.#misbehaves('a reply to no request');
-    if (type === frameType.body) {
-      this.#bodyBytes += payload.length;
-      if (this.#bodyBytes > maxReplyBytes) return this.#refuse('reply-too-large');
+    if (this.#request === undefined || number !== this.#number) {
+      this.#misbehaves('a reply to no request');
+    } else if (type === frameType.body) {
       this.#body.push(payload);
+      this.#bodyBytes += payload.length;
+      if (this.#bodyBytes > maxReplyBytes) this.#refuse('reply-too-large');
     } else if (type === frameType.reply) {
       this.#head = replyHead(payload);
       if (this.#head === undefined) this.#misbehaves('a reply with an invalid head');
