@@ -50,11 +50,8 @@ Value user_namespace(const CallbackInfo& info) {
 Value bind_tree(const CallbackInfo& info) {
   return guarded(info.Env(), [&] { return handed_over(info.Env(), sock::bind_tree(text_of(info[0]))); });
 }
-Value host_proc(const CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return handed_over(info.Env(), sock::host_proc()); });
-}
-Value outer_root(const CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return handed_over(info.Env(), sock::outer_root()); });
+Value empty_proc(const CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return handed_over(info.Env(), sock::empty_proc()); });
 }
 Value devices(const CallbackInfo& info) {
   return guarded(info.Env(), [&] { return handed_over(info.Env(), sock::devices()); });
@@ -111,7 +108,7 @@ std::vector<std::string> strings(const Value& v) {
   return out;
 }
 
-// spawn({user, cgroup, staging, mounts: [[fd, target] …], chroot, hostname, limits: [[resource, value] …], argv, environment}, handlers)
+// spawn({user, cgroup, staging, mounts: [[fd, target] …], hostname, limits: [[resource, value] …], argv, environment}, handlers)
 // -> {process, control}: control is our end of a seqpacket pair, of which the other is the program's descriptor 3.
 Value spawn(const CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -120,7 +117,6 @@ Value spawn(const CallbackInfo& info) {
                              .cgroup = fd_of(o.Get("cgroup")),
                              .staging = text_of(o.Get("staging")),
                              .mounts = {},
-                             .chroot = text_of(o.Get("chroot")),
                              .hostname = text_of(o.Get("hostname")),
                              .control = -1,
                              .stdio = {-1, -1, -1},
@@ -182,8 +178,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   const auto function = [&](const char* name, auto* implementation) { exports.Set(name, Napi::Function::New(env, implementation, name)); };
   function("userNamespace", user_namespace);
   function("bindTree", bind_tree);
-  function("hostProc", host_proc);
-  function("outerRoot", outer_root);
+  function("emptyProc", empty_proc);
   function("devices", devices);
   function("refreshSlot", refresh_slot);
   function("spawn", spawn);

@@ -56,6 +56,9 @@ void Process::unborn(const std::string& reason) {
 
 Napi::Value Process::write(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Buffer<uint8_t>>();
+  // What the last handler printed must be read before the next one prints. The event loop has done so, unless it is still in the turn in which
+  // the last request ended.
+  if (ended_at_ == iteration()) (void)read_both_outputs();
   send(bytes.Data(), bytes.Length());
   return Napi::Boolean::New(Env(), outgoing_.empty());
 }
@@ -85,6 +88,12 @@ void Process::attached(int error, size_t sent) {
     flush();
   }
   Unref();
+}
+
+uint64_t Process::iteration() const {
+  uv_metrics_t metrics;
+  (void)uv_metrics_info(Environment::of(Env()).loop, &metrics);
+  return metrics.loop_count;
 }
 
 void Process::kill(const Napi::CallbackInfo&) { end("killed by the worker"); }
@@ -158,7 +167,7 @@ bool Process::on_frame(const sock::Frame& frame) {
     end("could not " + sock::describe(failure) + ": " + strerror(failure.error));
     return false;
   }
-  if (frame.type == sock::wire::Type::kEnd) (void)read_both_outputs();  // what the handler printed belongs to the request that ends here
+  if (frame.type == sock::wire::Type::kEnd) ended_at_ = iteration();
   Napi::Env env = Env();
   (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint8_t>(frame.type)), Napi::Number::New(env, frame.request), copied(env, frame.payload)});
   return !finished_ && !killed_;

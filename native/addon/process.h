@@ -38,6 +38,7 @@ class Process : public Napi::ObjectWrap<Process> {
   bool on_frame(const sock::Frame& frame);
   bool read_both_outputs();
   bool read_output(Poll& poll, sock::OwnFd& fd, int stream);
+  uint64_t iteration() const;
   void end(const std::string& reason);
   void on_exit();
   void finish(int code, int signal);
@@ -49,6 +50,7 @@ class Process : public Napi::ObjectWrap<Process> {
   sock::FrameReader reader_;
   std::vector<uint8_t> outgoing_;
   size_t sent_ = 0;
+  uint64_t ended_at_ = ~0ull;  // the turn of the event loop in which the last request ended
   bool attaching_ = false, killed_ = false, finished_ = false;
   std::string reason_;
   Napi::FunctionReference on_frame_, on_output_, on_exit_;

@@ -86,7 +86,6 @@ void sock_walk_spawn(Plan* plan) noexcept {
   s.must(call(__NR_unshare, static_cast<long>(p.namespaces)), Step::kUnshare);
   change_root(s, p);
   place_descriptors(s, p);
-  s.must(call(__NR_chroot, at(p.chroot)), Step::kChroot, 2);  // the working directory stays at the outer root: a leaf goes back through it
   s.must(call(__NR_sethostname, at(p.hostname), length(p.hostname)), Step::kHostname);
   for (unsigned i = 0; i < p.limit_count; i++) {
     const uint64_t both[2] = {p.limits[i].value, p.limits[i].value};
@@ -108,7 +107,7 @@ void sock_walk_spawn(Plan* plan) noexcept {
 }
 
 // Off every request's path (about 0.7 ms). The namespace belongs to the zygote's user namespace, else its leaves may not enter it.
-void sock_walk_network(sock::NetworkPlan* plan) noexcept {
+void sock_walk_network(sock::MakePlan* plan) noexcept {
   const Steps s{&plan->failure};
   s.must(call(__NR_setns, plan->user, CLONE_NEWUSER), Step::kEnterUser);
   s.must(call(__NR_unshare, CLONE_NEWNET), Step::kUnshare);
@@ -121,6 +120,17 @@ void sock_walk_network(sock::NetworkPlan* plan) noexcept {
   (void)call(__NR_close, inet);
   s.must(up, Step::kEnterNetwork, 1);
   plan->result = static_cast<int>(s.must(call(__NR_openat, AT_FDCWD, at("/proc/self/ns/net"), O_RDONLY | O_CLOEXEC), Step::kEnterNetwork, 2));
+  for (;;) (void)call(__NR_exit_group, 0);
+}
+
+void sock_walk_proc(sock::MakePlan* plan) noexcept {
+  const Steps s{&plan->failure};
+  const long context = s.must(call(__NR_fsopen, at("proc"), FSOPEN_CLOEXEC), Step::kMountProc, 0);
+  s.must(call(__NR_fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0), Step::kMountProc, 1);
+  const unsigned attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  const long made = call(__NR_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+  (void)call(__NR_close, context);
+  plan->result = static_cast<int>(s.must(made, Step::kMountProc, 2));
   for (;;) (void)call(__NR_exit_group, 0);
 }
 

@@ -59,16 +59,6 @@ OwnFd bind_directory(const std::string& path) {
   return tree;
 }
 
-OwnFd host_proc() { return OwnFd(sys("open_tree", "/proc", [] { return open_tree(AT_FDCWD, "/proc", 0); })); }
-
-OwnFd outer_root() {
-  OwnFd root = Tmpfs().set("size", "64k").set("mode", "755").mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  directory(root.get(), "root", 0755, 0);
-  directory(root.get(), "gate", 0700, 0);
-  directory(root.get(), "gate/proc", 0755, 0);
-  return root;
-}
-
 OwnFd devices() {
   OwnFd dev = Tmpfs().set("size", "64k").set("mode", "755").mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   const struct {

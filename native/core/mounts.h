@@ -14,12 +14,6 @@ OwnFd bind_tree(const std::string& path);
 /// The same without what is mounted below it. About 10 us.
 OwnFd bind_directory(const std::string& path);
 
-/// The host's /proc as it is: the condition under which a user namespace may mount a fresh one.
-OwnFd host_proc();
-
-/// An empty tmpfs of at most 64 KiB with the directories `root` (0755) and `gate` (0700, the host root's) and `gate/proc`: the outer root of a zygote.
-OwnFd outer_root();
-
 /// A read-only /dev of null, zero, full, random, urandom and the usual links.
 OwnFd devices();
 

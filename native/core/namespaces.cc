@@ -52,6 +52,16 @@ class Inside {
   OwnFd home_;
 };
 
+OwnFd made_by(CloneOptions child, int user, const char* what) {
+  MakePlan plan{.user = user, .result = -1, .failure = {}};
+  child.flags |= CLONE_VFORK | CLONE_FILES;
+  child.plan = &plan;
+  (void)reap(clone_sharing(child).pidfd.get());
+  OwnFd made(plan.result);
+  if (plan.failure.error != 0) throw SysError(plan.failure.error, describe(plan.failure), what);
+  return made;
+}
+
 }  // namespace
 
 OwnFd user_namespace(const std::vector<IdRange>& ids) {
@@ -65,13 +75,11 @@ OwnFd user_namespace(const std::vector<IdRange>& ids) {
 }
 
 OwnFd network_namespace(int user) {
-  NetworkPlan plan{.user = user, .result = -1, .failure = {}};
-  const Child child = clone_sharing(
-      {.flags = CLONE_VFORK | CLONE_FILES, .walk = [](void* p) { sock_walk_network(static_cast<NetworkPlan*>(p)); }, .plan = &plan});
-  (void)reap(child.pidfd.get());
-  OwnFd made(plan.result);
-  if (plan.failure.error != 0) throw SysError(plan.failure.error, describe(plan.failure), "network namespace");
-  return made;
+  return made_by({.flags = 0, .walk = [](void* p) { sock_walk_network(static_cast<MakePlan*>(p)); }}, user, "network namespace");
+}
+
+OwnFd empty_proc() {
+  return made_by({.flags = CLONE_NEWPID, .walk = [](void* p) { sock_walk_proc(static_cast<MakePlan*>(p)); }}, -1, "/proc");
 }
 
 bool network_unused(int network) {

@@ -20,6 +20,10 @@ OwnFd user_namespace(const std::vector<IdRange>& ids);
 /// A network namespace that holds nothing but an own loopback, up, and belongs to `user`. About 0.7 ms.
 OwnFd network_namespace(int user);
 
+/// A detached, read-only /proc of a process namespace that has ended: it shows no process. The kernel lets a user namespace mount a fresh /proc
+/// only where a whole one is mounted already (mount_too_revealing, fs/namespace.c); this is that one, and gives away nothing.
+OwnFd empty_proc();
+
 /// True when not one packet has crossed the loopback of `network`: then no lambda has left anything in it (connections in TIME_WAIT, counters).
 /// Called on a thread that may change its network namespace and back.
 bool network_unused(int network);

@@ -29,7 +29,6 @@ struct Plan {
   const char* staging;      // an empty directory of the host on which the new root is first attached
   const MountMove* mounts;  // the first is the new root itself, its target ""
   unsigned mount_count;
-  const char* chroot;  // inside the new root
   const char* hostname;
   int control;  // becomes 3
   int stdio[3];  // become 0, 1, 2
@@ -43,9 +42,9 @@ struct Plan {
   wire::SetupFailure failure;  // written by the child, read by the parent when it has resumed; step 0: none
 };
 
-/// A network namespace made inside a user namespace, by a child that shares the parent's memory and descriptors.
-struct NetworkPlan {
-  int user;
+/// Something made by a child that shares the parent's memory and descriptors.
+struct MakePlan {
+  int user;    // the user namespace to make it in, where that matters
   int result;  // the new descriptor, close-on-exec, in the parent's table
   wire::SetupFailure failure;
 };
@@ -54,7 +53,8 @@ struct NetworkPlan {
 
 extern "C" {
 [[noreturn]] void sock_walk_spawn(sock::Plan* plan) noexcept;
-[[noreturn]] void sock_walk_network(sock::NetworkPlan* plan) noexcept;
+[[noreturn]] void sock_walk_network(sock::MakePlan* plan) noexcept;
+[[noreturn]] void sock_walk_proc(sock::MakePlan* plan) noexcept;
 /// Does nothing until it is killed.
 [[noreturn]] void sock_walk_wait(void*) noexcept;
 }

@@ -42,7 +42,6 @@ Child spawn(const SpawnOptions& options) {
             .staging = options.staging.c_str(),
             .mounts = mounts.data(),
             .mount_count = static_cast<unsigned>(mounts.size()),
-            .chroot = options.chroot.c_str(),
             .hostname = options.hostname.c_str(),
             .control = keep(options.control, "control socket"),
             .stdio = {keep(options.stdio[0], "stdin"), keep(options.stdio[1], "stdout"), keep(options.stdio[2], "stderr")},

@@ -18,8 +18,7 @@ struct SpawnOptions {
     int tree;
     std::string target;
   };
-  std::vector<Mount> mounts;  // the first is the outer root; see plan.h
-  std::string chroot;
+  std::vector<Mount> mounts;  // the first is the new root; see plan.h
   std::string hostname;
   int control;
   int stdio[3];

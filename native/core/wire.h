@@ -13,18 +13,21 @@ inline constexpr uint8_t kVersion = 1;
 enum class Type : uint8_t {
   kReady = 1,    // leaf: rehearsed and sealed, waiting for a lambda
   kFailed = 2,   // leaf: could not finish its sandbox; payload SetupFailure
-  kRequest = 3,  // worker: a request begins; payload JSON {"id": string}
-  kBody = 4,     // both: bytes of the body
-  kEnd = 5,      // both: the body is complete; from the leaf with payload Timing
-  kReply = 6,    // leaf: the reply begins; payload JSON {"status": number, "headers": [[name, value]], "raised": bool}; absent: 200, application/json
+  kRequest = 3,  // worker: a request begins; payload uint16 length of the head, head (JSON {"id": string}), the body's first bytes
+  kBody = 4,     // both: more bytes of the body
+  kEnd = 5,      // leaf: the reply is complete; payload Timing, the body's last bytes
+  kReply = 6,    // leaf: the reply begins; payload JSON {"status": number, "headers": [[name, value]], "error": code}; absent: 200, application/json
 };
+
+/// In FrameHeader::flags of the worker's last frame of a request. A small request is one frame, a small reply is one frame.
+inline constexpr uint16_t kLast = 1;
 
 struct FrameHeader {
   uint32_t length;  // of the payload, bytes, <= kMaxPayload
   uint8_t version;
   Type type;
-  uint16_t reserved;  // 0
-  uint32_t request;   // counts the requests of this channel; a reply carries its request's number
+  uint16_t flags;    // 0 from the leaf
+  uint32_t request;  // counts the requests of this channel; a reply carries its request's number
 };
 static_assert(sizeof(FrameHeader) == 12);
 inline constexpr uint32_t kMaxPayload = 1 << 20;
@@ -82,7 +85,7 @@ static_assert(sizeof(SetupFailure) == 12);
 // ---- paths that both ends know, relative to the sandbox's root -------------------------------------------------------------------
 
 /// Masked by an empty file; those that a host lacks are skipped.
-inline constexpr const char* kMaskedProc[] = {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger", "/proc/interrupts",
-                                               "/proc/latency_stats", "/proc/sched_debug", "/proc/kallsyms", "/proc/kmsg"};
+inline constexpr const char* kMaskedProc[] = {"/proc/kcore", "/proc/keys",          "/proc/timer_list",
+                                               "/proc/interrupts", "/proc/latency_stats", "/proc/sched_debug"};
 
 }  // namespace sock::wire

@@ -22,7 +22,6 @@ using wire::Step;
 
 constexpr int kChannelFd = 3;
 constexpr unsigned long kReadOnly = 1, kNoSuid = 2, kNoDev = 4, kNoExec = 8, kBind = 4096;  // MS_…
-constexpr int kMntDetach = 2;
 
 [[noreturn]] void fail(int channel, Step step, uint32_t index, long error) noexcept {
   struct {
@@ -56,16 +55,6 @@ void mount_proc(const Steps& s) noexcept {
   }
 }
 
-// The zygote's working directory is the namespace's own root (a descriptor would still lead into the zygote's namespace), which holds nothing but the way to the sandbox's root and a /proc that let the fresh one be mounted
-// (proc_mount_visible, fs/namespace.c); then the sandbox's root takes its place, and it is gone.
-void pivot(const Steps& s) noexcept {
-  s.must(call(__NR_chroot, at(".")), Step::kChroot, 1);
-  s.must(call(__NR_chdir, at("root")), Step::kChroot, 2);
-  s.must(call(__NR_pivot_root, at("."), at(".")), Step::kPivot);
-  s.must(call(__NR_umount2, at("."), kMntDetach), Step::kDetachOld);
-  s.must(call(__NR_chdir, at("/")), Step::kChroot, 3);
-}
-
 void keep_descriptors(const Steps& s, const int* fds) noexcept {
   s.must(call(__NR_dup3, fds[wire::kStdout], 1, 0), Step::kDescriptors, 1);
   s.must(call(__NR_dup3, fds[wire::kStderr], 2, 0), Step::kDescriptors, 2);
@@ -85,19 +74,18 @@ void limit(const Steps& s, int resource, uint64_t value) noexcept {
 
 // The order stands for these reasons:
 // - the namespaces and mounts need the capabilities of the zygote's user namespace, so they come first;
-// - /proc is mounted while the old root, with its fully visible /proc, is still there: afterwards the kernel refuses (EPERM);
 // - limits before the ids: a leaf that is over its process limit must fail here, not in lambda code;
 // - the ids drop every capability with them (capabilities(7), "effect of user ID changes"); capset makes that certain;
 // - the session keyring after the ids, so that the leaf owns it; the parent-death signal after them, since they clear it;
 // - the seal last: it refuses the calls made above.
-// The bounding set is empty, no_new_privs set and the base filter installed already: the zygote did so once, and a clone inherits them.
+// What a clone inherits the zygote has done once: its mount namespace holds nothing but the sandbox's read-only root (it pivoted into it, and the
+// host's tree is gone), the bounding set is empty, no_new_privs is set, and the base filter installed.
 void contain(const wire::ForkRequest& request, const int* fds, const sock_fprog& seal) noexcept {
   const Steps s{fds[wire::kChannel]};
   s.must(call(__NR_setns, fds[wire::kNetwork], CLONE_NEWNET), Step::kEnterNetwork);
   mount_proc(s);
   move_tree(s, fds[wire::kScratch], "/private", 0);
   if (request.has_handler) move_tree(s, fds[wire::kHandler], "/handler", 1);
-  pivot(s);
   keep_descriptors(s, fds);
   const Steps t{kChannelFd};
   limit(t, RLIMIT_DATA, request.data_bytes);

@@ -6,12 +6,13 @@ a rehearsal has not been through.
 import os
 import struct
 
-VERSION = 1
+VERSION, LAST = 1, 1
 READY, FAILED, REQUEST, BODY, END, REPLY = 1, 2, 3, 4, 5, 6
 MAX_PAYLOAD = 1 << 20
 
 _HEAD = struct.Struct('<IBBHI')
-_TIMING = struct.Struct('<5Q')
+_REQUEST = struct.Struct('<IBBHIH')  # with the length of the request's head
+_END = struct.Struct('<IBBHI5Q')     # with the timing
 
 
 class Closed(Exception):
@@ -25,23 +26,25 @@ class Channel:
 
     def receive(self):
         """The next request: (number, head as JSON bytes, body)."""
-        data, at = self.kept, 0
-        number, head, parts = 0, b'{}', []
-        while True:
-            while len(data) - at < 12:
-                data, at = self._more(data, at), 0
-            size, _, kind, _, number = _HEAD.unpack_from(data, at)
-            while len(data) - at < 12 + size:
-                data, at = self._more(data, at), 0
-            payload = data[at + 12:at + 12 + size]
-            at += 12 + size
-            if kind == BODY:
-                parts.append(payload)
-            elif kind == REQUEST:
-                head = payload
-            elif kind == END:
-                self.kept = data[at:]
-                return number, head, parts[0] if len(parts) == 1 else b''.join(parts)
+        data = self._until(self.kept or self._read(), 14)
+        size, _, _, flags, number, head_size = _REQUEST.unpack_from(data)
+        data = self._until(data, 12 + size)
+        head, body = data[14:14 + head_size], data[14 + head_size:12 + size]
+        data = data[12 + size:]
+        if not flags & LAST:
+            body, data = self._rest(body, data)
+        self.kept = data
+        return number, head, body
+
+    def _rest(self, first, data):
+        parts, flags = [first], 0
+        while not flags & LAST:
+            data = self._until(data, 12)
+            size, _, _, flags, _ = _HEAD.unpack_from(data)
+            data = self._until(data, 12 + size)
+            parts.append(data[12:12 + size])
+            data = data[12 + size:]
+        return b''.join(parts), data
 
     def ready(self):
         self._send(_HEAD.pack(0, VERSION, READY, 0, 0))
@@ -51,20 +54,29 @@ class Channel:
         parts = []
         if head is not None:
             parts += (_HEAD.pack(len(head), VERSION, REPLY, 0, number), head)
-        if len(body) <= MAX_PAYLOAD:
-            parts += (_HEAD.pack(len(body), VERSION, BODY, 0, number), body)
-        else:
-            for at in range(0, len(body), MAX_PAYLOAD):
-                chunk = body[at:at + MAX_PAYLOAD]
-                parts += (_HEAD.pack(len(chunk), VERSION, BODY, 0, number), chunk)
-        parts += (_HEAD.pack(40, VERSION, END, 0, number), _TIMING.pack(*timing))
+        at = 0
+        while len(body) - at > MAX_PAYLOAD - 40:
+            parts += (_HEAD.pack(MAX_PAYLOAD, VERSION, BODY, 0, number), body[at:at + MAX_PAYLOAD])
+            at += MAX_PAYLOAD
+        rest = body[at:] if at else body
+        parts += (_END.pack(40 + len(rest), VERSION, END, 0, number, *timing), rest)
         self._send(b''.join(parts))
 
-    def _more(self, data, at):
-        more = os.read(self.fd, 1 << 16)
-        if not more:
+    def _until(self, data, size):
+        """`data` and as much of what follows as makes it at least `size` long."""
+        if len(data) >= size:
+            return data
+        parts, have = [data], len(data)
+        while have < size:
+            parts.append(self._read())
+            have += len(parts[-1])
+        return b''.join(parts)
+
+    def _read(self):
+        data = os.read(self.fd, 1 << 16)
+        if not data:
             raise Closed
-        return data[at:] + more if at < len(data) else more
+        return data
 
     def _send(self, data):
         sent = os.write(self.fd, data)

@@ -31,8 +31,7 @@ def rehearse():
     import socket
     ours, theirs = socket.socketpair()
     channel, handlers = Channel(theirs.fileno()), Handlers('/rehearsal')
-    request = (b'\x0d\x00\x00\x00\x01\x03\x00\x00\x01\x00\x00\x00{"id":"none"}' b'\x07\x00\x00\x00\x01\x04\x00\x00\x01\x00\x00\x00{"x":1}'
-               b'\x00\x00\x00\x00\x01\x05\x00\x00\x01\x00\x00\x00')
+    request = b'\x16\x00\x00\x00\x01\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
     for _ in range(2):
         ours.sendall(request)
         answer(channel, handlers, 0, 0)

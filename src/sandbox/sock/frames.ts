@@ -1,33 +1,37 @@
 // The frames of a channel, as JavaScript writes and reads them; native/core/wire.h has the layout.
 
 const version = 1;
-const type = { request: 3, body: 4, end: 5 } as const;
+const type = { request: 3, body: 4 } as const;
+const last = 1;
 const headBytes = 12;
 const maxPayload = 1 << 20;
+const timingBytes = 40;
 
 /** All frames of one request in one buffer. `number` counts the requests of a channel; `requestId` must be plain visible ASCII. */
 export function requestFrames(number: number, requestId: string, body: Uint8Array): Buffer {
   const head = `{"id":${JSON.stringify(requestId)}}`;
-  const bodies = Math.ceil(body.length / maxPayload);
-  const out = Buffer.allocUnsafe(headBytes * (2 + bodies) + head.length + body.length);
-  let at = putHead(out, 0, head.length, type.request, number);
+  const first = Math.min(body.length, maxPayload - 2 - head.length);
+  const more = Math.ceil((body.length - first) / maxPayload);
+  const out = Buffer.allocUnsafe(headBytes * (1 + more) + 2 + head.length + body.length);
+  let at = putHead(out, 0, 2 + head.length + first, type.request, more === 0 ? last : 0, number);
+  at = out.writeUInt16LE(head.length, at);
   at += out.write(head, at, 'latin1');
-  for (let from = 0; from < body.length; from += maxPayload) {
+  out.set(first === body.length ? body : body.subarray(0, first), at);
+  at += first;
+  for (let from = first; from < body.length; from += maxPayload) {
     const chunk = body.subarray(from, from + maxPayload);
-    at = putHead(out, at, chunk.length, type.body, number);
+    at = putHead(out, at, chunk.length, type.body, from + maxPayload >= body.length ? last : 0, number);
     out.set(chunk, at);
     at += chunk.length;
   }
-  putHead(out, at, 0, type.end, number);
   return out;
 }
 
-function putHead(out: Buffer, at: number, length: number, frame: number, number: number): number {
+function putHead(out: Buffer, at: number, length: number, frame: number, flags: number, number: number): number {
   out.writeUInt32LE(length, at);
   out[at + 4] = version;
   out[at + 5] = frame;
-  out[at + 6] = 0;
-  out[at + 7] = 0;
+  out.writeUInt16LE(flags, at + 6);
   out.writeUInt32LE(number, at + 8);
   return at + headBytes;
 }
@@ -44,10 +48,14 @@ export interface Timing {
 // CLOCK_MONOTONIC at performance.now() === 0, in ms.
 const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
-export function timing(payload: Buffer): Timing {
+/** The two parts of a frame that ends a reply. The addon has seen to it that it is long enough. */
+export function ending(payload: Buffer): { timing: Timing; rest: Buffer } {
   const ms = (at: number): number => {
     const ns = payload.readUInt32LE(at) + payload.readUInt32LE(at + 4) * 0x1_0000_0000;
     return ns === 0 ? 0 : ns / 1e6 - origin;
   };
-  return { born: ms(0), sealed: ms(8), received: ms(16), loaded: ms(24), handled: ms(32) };
+  return {
+    timing: { born: ms(0), sealed: ms(8), received: ms(16), loaded: ms(24), handled: ms(32) },
+    rest: payload.subarray(timingBytes),
+  };
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { type ErrorCode, WorkerError } from '../../errors.ts';
 import type { ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
 import { freeze, type Slot } from '../zygote/slots.ts';
-import { requestFrames, timing } from './frames.ts';
+import { ending, requestFrames, type Timing } from './frames.ts';
 import { Lines } from './lines.ts';
 import { frameType, type NativeProcess, type ProcessHandlers } from './native.ts';
 
@@ -33,6 +33,8 @@ export class Leaf implements Sandbox {
   #resolveClosed: () => void = () => {};
   #request: SandboxRequest | undefined;
   #unsent: Buffer | undefined;
+  readonly #out = this.#lines('stdout');
+  readonly #err = this.#lines('stderr');
   #number = 0;
   #head: ReplyHead | undefined;
   #body: Buffer[] = [];
@@ -86,6 +88,7 @@ export class Leaf implements Sandbox {
   }
 
   freeze(): void {
+    this.#flushLines();
     if (this.slot !== undefined && this.#state.at === 'running') freeze(this.slot, true);
   }
 
@@ -105,28 +108,28 @@ export class Leaf implements Sandbox {
   readonly handlers: ProcessHandlers = this.#handlers();
 
   #handlers(): ProcessHandlers {
-    const line = (stream: 'stdout' | 'stderr') =>
-      new Lines((text) => this.#spec?.onLine(stream, text, this.#request?.requestId ?? this.#lastRequestId));
-    const out = line('stdout');
-    const err = line('stderr');
     return {
-      onFrame: (type, number, payload) => {
-        if (type === frameType.end) {
-          out.flush();
-          err.flush();
-        }
-        this.#onFrame(type, number, payload);
-      },
-      onOutput: (stream, bytes) => (stream === 1 ? out : err).write(bytes),
+      onFrame: (type, number, payload) => this.#onFrame(type, number, payload),
+      onOutput: (stream, bytes) => (stream === 1 ? this.#out : this.#err).write(bytes),
       onExit: (code, signal, reason) => {
-        out.flush();
-        err.flush();
+        this.#flushLines();
         this.#end(this.#death(code, signal, reason));
       },
     };
   }
 
+  #lines(stream: 'stdout' | 'stderr'): Lines {
+    return new Lines((text) => this.#spec?.onLine(stream, text, this.#request?.requestId ?? this.#lastRequestId));
+  }
+
+  /** What was written without a newline belongs to the request during which it was written. */
+  #flushLines(): void {
+    this.#out.flush();
+    this.#err.flush();
+  }
+
   #take(request: SandboxRequest): Buffer {
+    this.#flushLines();
     this.#request = request;
     this.#number = (this.#number + 1) >>> 0;
     return requestFrames(this.#number, request.requestId, request.body);
@@ -155,11 +158,11 @@ export class Leaf implements Sandbox {
   #answer(endPayload: Buffer): void {
     const request = this.#request;
     if (request === undefined) return;
-    const [only, ...more] = this.#body;
-    const body = only === undefined ? Buffer.alloc(0) : more.length === 0 ? only : Buffer.concat(this.#body);
+    const { timing, rest } = ending(endPayload);
+    const body = this.#body.length === 0 ? rest : Buffer.concat([...this.#body, rest]);
     const head = this.#head;
     this.#reset();
-    markPhases(request, endPayload, this.#number === 1 && this.start === 'standby' ? 'attach' : 'wake');
+    markPhases(request, timing, this.#number === 1 && this.start === 'standby' ? 'attach' : 'wake');
     if (head?.error !== undefined) request.failed(new WorkerError(head.error, { detail: body.toString('utf8') }));
     else request.answered({ status: head?.status ?? 200, headers: head?.headers ?? jsonHeaders, body });
     if (this.#number === 1) this.#owner.started(this);
@@ -235,8 +238,7 @@ function isPair(value: unknown): value is [string, string] {
 }
 
 // The leaf's own times, which it may have made up: kept between the last mark and now.
-function markPhases({ phases }: SandboxRequest, endPayload: Buffer, waking: 'attach' | 'wake'): void {
-  const t = timing(endPayload);
+function markPhases({ phases }: SandboxRequest, t: Timing, waking: 'attach' | 'wake'): void {
   const now = performance.now();
   const mark = (name: string, at: number): void => phases.mark(name, Math.min(at, now));
   if (t.born !== 0) mark('fork', t.born);

@@ -48,7 +48,6 @@ export interface SpawnOptions {
   readonly cgroup: number;
   readonly staging: string;
   readonly mounts: readonly (readonly [fd: number, target: string])[];
-  readonly chroot: string;
   readonly hostname: string;
   readonly limits: readonly (readonly [resource: number, value: number])[];
   readonly argv: readonly string[];
@@ -59,8 +58,7 @@ export interface Native {
   ForkServer: new (control: number, handlers: { onServing(): void; onGone(reason: string): void }) => ForkServer;
   userNamespace(ids: readonly (readonly [inside: number, outside: number, count: number])[]): number;
   bindTree(path: string): number;
-  hostProc(): number;
-  outerRoot(): number;
+  emptyProc(): number;
   devices(): number;
   /** Makes what one lambda uses up: always a new scratch, a new network namespace (-1: none yet) only when the old one was used. */
   refreshSlot(options: {

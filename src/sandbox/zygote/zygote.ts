@@ -113,8 +113,8 @@ export class Zygote {
     const cgroup = openSync(cgroupDirectory, 'r');
     const mounts: [number, string][] = [];
     try {
-      mounts.push([native.outerRoot(), ''], [native.hostProc(), '/gate/proc'], [native.bindTree(root), '/root']);
-      mounts.push([native.bindTree(`${base === '/' ? '' : base}/usr`), '/root/usr'], [native.devices(), '/root/dev']);
+      mounts.push([native.bindTree(root), ''], [native.bindTree(`${base === '/' ? '' : base}/usr`), '/usr']);
+      mounts.push([native.devices(), '/dev'], [native.emptyProc(), '/proc']);
       const lines = new Lines(onLine);
       const { promise, resolve } = settled();
       const spawned = native.spawn(
@@ -123,7 +123,6 @@ export class Zygote {
           cgroup,
           staging,
           mounts,
-          chroot: '/root',
           hostname: 'sandbox',
           limits: [
             [rlimit.core, 0],
