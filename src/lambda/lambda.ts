@@ -43,6 +43,8 @@ export class Lambda {
   /** Fires when the first of the queue has waited too long. */
   #patience: NodeJS.Timeout | undefined;
   #calls = 0;
+  /** Calls whose code is being looked for. */
+  #arriving = 0;
 
   constructor(options: LambdaOptions) {
     this.#options = options;
@@ -83,14 +85,13 @@ export class Lambda {
   async #placeLater(call: Call, resolving: Promise<Resolved>): Promise<void> {
     let gone = false;
     call.cancel = () => (gone = true);
-    try {
-      const resolved = await resolving;
-      call.cancel = undefined;
-      if (gone) this.#fail(call, new WorkerError('sandbox-died', { detail: 'the client is gone' }));
-      else this.#placeFresh(call, resolved);
-    } catch (error) {
-      this.#fail(call, error);
-    }
+    this.#arriving++;
+    const resolved = await resolving.catch(asWorkerError);
+    this.#arriving--;
+    call.cancel = undefined;
+    if (gone) this.#fail(call, new WorkerError('sandbox-died', { detail: 'the client is gone' }));
+    else if (resolved instanceof WorkerError) this.#fail(call, resolved);
+    else this.#placeFresh(call, resolved);
   }
 
   #placeFresh(call: Call, resolved: Resolved): void {
@@ -265,6 +266,6 @@ export class Lambda {
   #fail(call: Call, error: unknown): void {
     call.cancel = undefined;
     call.settle({ at: 'failed', error: asWorkerError(error), start: undefined });
-    if (this.#code === undefined && this.#instances.size === 0 && this.#queue.length === 0) this.#options.onEmpty();
+    if (this.#code === undefined && this.#instances.size === 0 && this.#queue.length + this.#arriving === 0) this.#options.onEmpty();
   }
 }

@@ -29,12 +29,13 @@ export class Room {
   /** Takes a place; evicts the longest idle tenant for it if it must. False when every place is busy. */
   take(): boolean {
     const [oldest] = this.#idle;
-    if (this.#taken >= this.#most && oldest !== undefined) {
+    if (this.#taken >= this.#most && oldest === undefined) return false;
+    this.#taken++; // before the eviction, which tells those that wait: the place is not theirs
+    if (this.#taken > this.#most && oldest !== undefined) {
+      this.#idle.delete(oldest);
       this.#evictions++;
       oldest.evict(); // frees its place at once; its sandbox is gone a moment later
     }
-    if (this.#taken >= this.#most) return false;
-    this.#taken++;
     return true;
   }
 
@@ -57,10 +58,11 @@ export class Room {
     this.#waiting.add(then);
   }
 
+  // Goes on while there is room: whoever waited first may want nothing any more.
   #tell(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) return;
-    this.#waiting.delete(first);
-    first();
+    for (const then of [...this.#waiting]) {
+      if (!this.available) return;
+      if (this.#waiting.delete(then)) then();
+    }
   }
 }
