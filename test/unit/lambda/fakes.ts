@@ -1,0 +1,130 @@
+// A lambda over a backend that does only what the test says: sandboxes answer when they are told to.
+import type { TestContext } from 'node:test';
+import { WorkerError } from '../../../src/errors.ts';
+import type { Call, Outcome } from '../../../src/lambda/call.ts';
+import { Lambda, type LambdaOptions } from '../../../src/lambda/lambda.ts';
+import { Room } from '../../../src/lambda/room.ts';
+import { Phases } from '../../../src/observe/phases.ts';
+import type { Resolved } from '../../../src/registry/registry.ts';
+import type { Backend, ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../../../src/sandbox/sandbox.ts';
+
+export class FakeSandbox implements Sandbox {
+  readonly id = '';
+  readonly start: ColdClass;
+  readonly closed = Promise.resolve();
+  readonly spec: SandboxSpec;
+  request_: SandboxRequest | undefined;
+  frozen = false;
+  isClosed = false;
+
+  constructor(spec: SandboxSpec, first: SandboxRequest) {
+    this.start = spec.cold ?? 'forked';
+    this.spec = spec;
+    this.request_ = first;
+  }
+
+  request(request: SandboxRequest): void {
+    this.request_ = request;
+  }
+
+  freeze(): void {
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    this.frozen = false;
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return this.closed;
+  }
+
+  answer(): void {
+    this.request_?.answered({ status: 200, headers: [], body: new Uint8Array(0) });
+  }
+
+  die(): void {
+    this.request_?.failed(new WorkerError('sandbox-died'));
+    this.spec.onDeath();
+  }
+}
+
+export interface FakeBackend extends Backend {
+  readonly sandboxes: FakeSandbox[];
+}
+
+export function fakeBackend(): FakeBackend {
+  const sandboxes: FakeSandbox[] = [];
+  return {
+    sandboxes,
+    start: async () => {},
+    create: (spec, first) => {
+      const sandbox = new FakeSandbox(spec, first);
+      sandboxes.push(sandbox);
+      return sandbox;
+    },
+    status: () => ({}),
+    close: async () => {},
+  };
+}
+
+/** The call and what became of it: `start class` or `error code`, undefined as long as it is not settled. */
+export interface FakeCall extends Call {
+  outcome: string | undefined;
+}
+
+export function call(force?: Call['force']): FakeCall {
+  return {
+    lambda: 'l',
+    requestId: 'id',
+    body: new Uint8Array(0),
+    force,
+    phases: new Phases(performance.now()),
+    cancel: undefined,
+    outcome: undefined,
+    settle(outcome: Outcome) {
+      this.outcome = this.outcome === undefined ? (outcome.at === 'answered' ? outcome.start : outcome.error.code) : 'settled twice';
+    },
+  };
+}
+
+export function code(digest: string): Resolved {
+  return { digest, dir: `/code/${digest}`, stamp: digest };
+}
+
+export interface FakeLambda {
+  readonly lambda: Lambda;
+  /** How often each digest is retained. */
+  readonly retained: Map<string, number>;
+  emptied: number;
+}
+
+/** Closed when the test ends. */
+export function lambda(t: TestContext, backend: Backend, options: Partial<LambdaOptions> = {}): FakeLambda {
+  const retained = new Map<string, number>();
+  const count = (by: number) => (resolved: Resolved) => void retained.set(resolved.digest, (retained.get(resolved.digest) ?? 0) + by);
+  const fake: FakeLambda = {
+    retained,
+    emptied: 0,
+    lambda: new Lambda({
+      name: 'l',
+      backend,
+      room: new Room(8),
+      resolve: (known) => known ?? code('one'),
+      retain: count(1),
+      release: count(-1),
+      maxInstances: 4,
+      maxQueue: 4,
+      timeLimitMs: 30_000,
+      freezeAfterMs: 1000,
+      keepWarmMs: 60_000,
+      registryCacheMs: 5000,
+      onLine: () => {},
+      onEmpty: () => fake.emptied++,
+      ...options,
+    }),
+  };
+  t.after(() => fake.lambda.close());
+  return fake;
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
+import { WorkerError } from '../../../src/errors.ts';
+import { Room } from '../../../src/lambda/room.ts';
+import type { Resolved } from '../../../src/registry/registry.ts';
+import { call, code, fakeBackend, lambda } from './fakes.ts';
+
+test('a call is answered by a sandbox of its own, the next one by the same', (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend);
+  const [first, second] = [call(), call()];
+  fake.lambda.invoke(first);
+  backend.sandboxes[0]?.answer();
+  fake.lambda.invoke(second);
+  backend.sandboxes[0]?.answer();
+  assert.deepEqual([first.outcome, second.outcome, backend.sandboxes.length], ['forked', 'warm', 1]);
+});
+
+test('calls beyond max_instances wait, and are answered in their order as instances become free', (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend, { maxInstances: 1 });
+  const calls = [call(), call(), call()];
+  for (const c of calls) fake.lambda.invoke(c);
+  assert.equal(backend.sandboxes.length, 1);
+  for (let answered = 1; answered <= 3; answered++) {
+    backend.sandboxes[0]?.answer();
+    assert.equal(calls.filter((c) => c.outcome !== undefined).length, answered);
+    assert.notEqual(calls[answered - 1]?.outcome, undefined);
+  }
+});
+
+test('a call beyond the queue is refused at once', (t) => {
+  const fake = lambda(t, fakeBackend(), { maxInstances: 1, maxQueue: 1 });
+  const calls = [call(), call(), call()];
+  for (const c of calls) fake.lambda.invoke(c);
+  assert.deepEqual(
+    calls.map((c) => c.outcome),
+    [undefined, undefined, 'queue-full'],
+  );
+});
+
+test('a sandbox that dies fails its own call only, and the one that waits gets a new one', (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend, { maxInstances: 1 });
+  const [first, second] = [call(), call()];
+  fake.lambda.invoke(first);
+  fake.lambda.invoke(second);
+  backend.sandboxes[0]?.die();
+  assert.deepEqual([first.outcome, second.outcome, backend.sandboxes.length], ['sandbox-died', undefined, 2]);
+  backend.sandboxes[1]?.answer();
+  assert.equal(second.outcome, 'forked');
+  assert.equal(fake.lambda.counts.instances, 1);
+});
+
+test('new code ends idle instances at once, busy ones when they have answered', (t) => {
+  const backend = fakeBackend();
+  let current = code('old');
+  const fake = lambda(t, backend, { resolve: () => current, registryCacheMs: 0 });
+  const [idle, busy, next] = [call(), call(), call()];
+  fake.lambda.invoke(idle);
+  fake.lambda.invoke(busy);
+  backend.sandboxes[0]?.answer();
+  current = code('new');
+  fake.lambda.invoke(next);
+  const closed = () => backend.sandboxes.map((sandbox) => sandbox.isClosed);
+  assert.deepEqual(closed(), [true, false, false]);
+  assert.equal(backend.sandboxes[2]?.spec.code.digest, 'new');
+  backend.sandboxes[1]?.answer();
+  assert.equal(busy.outcome, 'forked');
+  assert.deepEqual(closed(), [true, true, false]);
+  assert.deepEqual(
+    [...fake.retained],
+    [
+      ['old', 0],
+      ['new', 2],
+    ],
+  );
+});
+
+test('a client that goes away while its call runs ends that instance', (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend);
+  const gone = call();
+  fake.lambda.invoke(gone);
+  gone.cancel?.();
+  assert.deepEqual([gone.outcome, backend.sandboxes[0]?.isClosed, fake.lambda.counts.instances], ['sandbox-died', true, 0]);
+});
+
+test('a client that goes away while its call waits leaves the queue', (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend, { maxInstances: 1 });
+  const [runs, gone, waits] = [call(), call(), call()];
+  for (const c of [runs, gone, waits]) fake.lambda.invoke(c);
+  gone.cancel?.();
+  backend.sandboxes[0]?.answer();
+  backend.sandboxes[0]?.answer();
+  assert.deepEqual([gone.outcome, waits.outcome], ['sandbox-died', 'warm']);
+});
+
+test('a lambda is not forgotten while one of its calls still waits for the code', async (t) => {
+  const backend = fakeBackend();
+  const coming: { resolve?: (resolved: Resolved) => void } = {};
+  const resolving = new Promise<Resolved>((resolve) => (coming.resolve = resolve));
+  const fake = lambda(t, backend, { resolve: () => resolving });
+  const [gone, stays] = [call(), call()];
+  fake.lambda.invoke(gone);
+  fake.lambda.invoke(stays);
+  gone.cancel?.();
+  coming.resolve?.(code('one'));
+  await immediate();
+  backend.sandboxes[0]?.answer();
+  assert.deepEqual([gone.outcome, stays.outcome, fake.emptied], ['sandbox-died', 'forked', 0]);
+});
+
+test('an unknown lambda is forgotten at once', (t) => {
+  const fake = lambda(t, fakeBackend(), {
+    resolve: () => {
+      throw new WorkerError('lambda-unknown');
+    },
+  });
+  const unknown = call();
+  fake.lambda.invoke(unknown);
+  assert.deepEqual([unknown.outcome, fake.emptied], ['lambda-unknown', 1]);
+});
+
+test('a room that another lambda gives up goes to the call that waits for it, past one that is gone', (t) => {
+  const room = new Room(1);
+  const backend = fakeBackend();
+  const [a, b, c] = [lambda(t, backend, { room }), lambda(t, backend, { room }), lambda(t, backend, { room })];
+  const [runs, gone, waits] = [call(), call(), call()];
+  a.lambda.invoke(runs);
+  b.lambda.invoke(gone);
+  c.lambda.invoke(waits);
+  gone.cancel?.();
+  backend.sandboxes[0]?.answer();
+  assert.equal(backend.sandboxes[0]?.isClosed, true);
+  backend.sandboxes[1]?.answer();
+  assert.equal(waits.outcome, 'forked');
+});
+
+test('two lambdas that wait for room are both answered, one after the other', (t) => {
+  const room = new Room(1);
+  const backend = fakeBackend();
+  const [a, b, c] = [lambda(t, backend, { room }), lambda(t, backend, { room }), lambda(t, backend, { room })];
+  const [runs, first, second] = [call(), call(), call()];
+  a.lambda.invoke(runs);
+  b.lambda.invoke(first);
+  c.lambda.invoke(second);
+  for (let i = 0; i < 3; i++) backend.sandboxes[i]?.answer();
+  assert.deepEqual([runs.outcome, first.outcome, second.outcome], ['forked', 'forked', 'forked']);
+  assert.deepEqual(room.counts, { taken: 1, most: 1, idle: 1, evictions: 2 });
+});
+
+test('closing fails what waits and what runs, once', async (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend, { maxInstances: 1 });
+  const [runs, waits] = [call(), call()];
+  fake.lambda.invoke(runs);
+  fake.lambda.invoke(waits);
+  await fake.lambda.close();
+  assert.deepEqual([runs.outcome, waits.outcome, backend.sandboxes[0]?.isClosed], ['draining', 'draining', true]);
+  assert.deepEqual([...fake.retained.values()], [0]);
+});
