@@ -1,7 +1,7 @@
 // A package that is a single .py: it becomes f.py.
 import { createHash } from 'node:crypto';
 import { entryFile, type PackageLimits } from './limits.ts';
-import { chunksOf, fileStamp, withFile } from './open-file.ts';
+import { chunkBuffer, chunksOf, fileStamp, withFile } from './open-file.ts';
 import type { PackageWriter } from './package-writer.ts';
 import { Refusal } from './refusal.ts';
 import type { PlainSource, Stamp } from './source.ts';
@@ -36,11 +36,11 @@ export class FileSource implements PlainSource {
       const hash = createHash('sha256').update('sock-worker file 1\n');
       const chunks: Buffer[] = [];
       let bytes = 0;
-      for (const chunk of chunksOf(fd)) {
+      for (const chunk of chunksOf(fd, chunkBuffer())) {
         bytes += chunk.length;
         if (bytes > this.#limits.fileBytes) throw new Refusal(`it is a single file of more than ${this.#limits.fileBytes} bytes`);
         hash.update(chunk);
-        chunks.push(chunk);
+        chunks.push(Buffer.from(chunk));
       }
       return { chunks, digest: hash.digest('hex'), mtime: Number(stat.mtimeMs / 1000n) };
     });

@@ -26,10 +26,19 @@ export interface DirectoryRegistryOptions {
   readonly now?: () => number;
 }
 
+interface Refused {
+  readonly stamp: string;
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** Up to these, a package is read and copied on the event loop: it takes less than handing it to a thread. */
 const small = { bytes: 1 << 18, entries: 32 } as const satisfies Partial<PackageLimits>;
 /** How often an entry that is being written to is read again before that counts as a failure. */
 const attempts = 5;
+/** How long a package that took too much time or memory is not tried again. */
+const exhaustedMs = 60_000;
 
 export class DirectoryRegistry {
   readonly #dir: string;
@@ -39,7 +48,7 @@ export class DirectoryRegistry {
   readonly #now: () => number;
   readonly #underWay = new Map<string, Promise<Resolved>>();
   /** Entries that are there and no good, so that calling them again does not unpack them again. */
-  readonly #refused = new Map<string, { readonly stamp: string; readonly detail: string }>();
+  readonly #refused = new Map<string, Refused>();
   /** Those whose stamp is too young to prove anything: their entry is read again next time. */
   readonly #unsettled = new WeakSet<Resolved>();
 
@@ -63,13 +72,13 @@ export class DirectoryRegistry {
       const stamp = entry.stamp ?? this.#smallStamp(entry);
       const current = this.#current(name, known);
       if (current !== undefined && stamp === current.stamp) return current;
-      const refusal = this.#refused.get(name);
+      const refusal = this.#refusal(name);
       if (refusal !== undefined && stamp === refusal.stamp) throw invalid(refusal.detail);
       const underWay = this.#underWay.get(name);
       if (underWay !== undefined) return underWay;
       const source = this.#smallSource(entry, stamp);
       if (source === undefined) return this.#share(name, this.#inPool(name, known));
-      const resolved = this.#accept(name, known, this.#unpackHere(source));
+      const resolved = this.#accept(name, known, entry, this.#unpackHere(source));
       if (resolved !== undefined) return resolved;
     }
     throw restless();
@@ -78,12 +87,12 @@ export class DirectoryRegistry {
   /** Big packages: in a thread, once for everybody who asks meanwhile. What they get is not older than their question: see unpack.ts. */
   async #inPool(name: string, known: Resolved | undefined): Promise<Resolved> {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const { form, path } = this.#find(name);
-      const stamp = this.#refused.get(name)?.stamp ?? this.#current(name, known)?.stamp;
+      const entry = this.#find(name);
+      const stamp = this.#refusal(name)?.stamp ?? this.#current(name, known)?.stamp;
       const temporary = stored(() => this.#store.temporary());
-      const outcome = await this.#pool.unpack({ form, path, temporary, ...this.#job(stamp) });
+      const outcome = await this.#pool.unpack({ form: entry.form, path: entry.path, temporary, ...this.#job(stamp) });
       if (outcome.at !== 'unpacked') await this.#store.discard(temporary);
-      const resolved = this.#accept(name, known, outcome);
+      const resolved = this.#accept(name, known, entry, outcome);
       if (resolved !== undefined) return resolved;
     }
     throw restless();
@@ -111,19 +120,19 @@ export class DirectoryRegistry {
   }
 
   /** Undefined when the entry has to be read again. */
-  #accept(name: string, known: Resolved | undefined, outcome: Unpacked): Resolved | undefined {
+  #accept(name: string, known: Resolved | undefined, entry: Entry, outcome: Unpacked): Resolved | undefined {
     switch (outcome.at) {
       case 'changed':
         return undefined;
       case 'unchanged': {
-        const refusal = this.#refused.get(name);
+        const refusal = this.#refusal(name);
         if (refusal !== undefined) throw invalid(refusal.detail);
         return this.#current(name, known);
       }
       case 'refused':
-        this.#refused.delete(name);
-        if (outcome.stamp !== undefined) this.#refused.set(name, { stamp: outcome.stamp, detail: outcome.detail });
-        throw invalid(outcome.detail);
+        throw this.#refuse(name, outcome.stamp, outcome.detail, Number.POSITIVE_INFINITY);
+      case 'exhausted':
+        throw this.#refuse(name, entry.stamp, outcome.detail, this.#now() + exhaustedMs);
       case 'failed':
         throw new WorkerError('registry-unavailable', { cause: new Error(outcome.message) });
       case 'unpacked':
@@ -133,6 +142,17 @@ export class DirectoryRegistry {
         if (!this.#store.has(outcome.digest)) return undefined; // removed since the thread saw it
         return this.#bind(name, known, outcome);
     }
+  }
+
+  #refusal(name: string): Refused | undefined {
+    const refusal = this.#refused.get(name);
+    return refusal !== undefined && this.#now() < refusal.until ? refusal : undefined;
+  }
+
+  #refuse(name: string, stamp: string | undefined, detail: string, until: number): WorkerError {
+    this.#refused.delete(name);
+    if (stamp !== undefined) this.#refused.set(name, { stamp, detail, until });
+    return invalid(detail);
   }
 
   #bind(name: string, known: Resolved | undefined, outcome: Unpacked & { at: 'stored' | 'unpacked' }): Resolved {

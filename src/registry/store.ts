@@ -6,8 +6,9 @@
 // Names outlive the process: at the next start, what they point at is reused, and what none points at is removed.
 
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Names } from './names.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 
 export interface StoreOptions {
@@ -25,19 +26,24 @@ export class Store {
   readonly #pool: UnpackPool;
   /** What is there whole, and how many hold it. */
   readonly #holders = new Map<string, { names: number; retained: number }>();
-  readonly #names = new Map<string, string>();
+  readonly #names: Names;
   readonly #work = new Set<Promise<void>>();
 
   /** Takes over what an earlier run left, and begins to remove what it left unfinished. */
   constructor({ dir, pool }: StoreOptions) {
     this.dir = dir;
     this.#pool = pool;
-    mkdirSync(this.#namesDir, { recursive: true });
+    this.#names = new Names(join(dir, 'names'));
     for (const name of readdirSync(dir)) {
       if (digestPattern.test(name)) this.#holders.set(name, { names: 0, retained: 0 });
       else if (name.startsWith(temporaryPrefix)) this.#remove(join(dir, name));
     }
-    for (const name of readdirSync(this.#namesDir)) this.#recall(name);
+    for (const [lambda, digest] of this.#names.entries()) {
+      const holder = this.#holders.get(digest);
+      if (holder === undefined) this.#names.delete(lambda);
+      else holder.names += 1;
+    }
+    this.#saveNames();
     for (const digest of this.#holders.keys()) this.#consider(digest);
   }
 
@@ -85,11 +91,9 @@ export class Store {
     const old = this.#names.get(lambda);
     if (old === digest) return;
     const holder = this.#holder(digest);
-    const link = this.#temporaryPath();
-    symlinkSync(join('..', digest), link);
-    renameSync(link, join(this.#namesDir, lambda));
     this.#names.set(lambda, digest);
     holder.names += 1;
+    this.#saveNames();
     if (old !== undefined) this.#unname(old);
   }
 
@@ -97,8 +101,8 @@ export class Store {
   unbind(lambda: string): void {
     const old = this.#names.get(lambda);
     if (old === undefined) return;
-    unlinkSync(join(this.#namesDir, lambda));
     this.#names.delete(lambda);
+    this.#saveNames();
     this.#unname(old);
   }
 
@@ -127,10 +131,6 @@ export class Store {
     return this.settled();
   }
 
-  get #namesDir(): string {
-    return join(this.dir, 'names');
-  }
-
   #temporaryPath(): string {
     return join(this.dir, `${temporaryPrefix}${randomUUID()}`);
   }
@@ -141,19 +141,6 @@ export class Store {
     return holder;
   }
 
-  /** A name of an earlier run; one that points nowhere is dropped. */
-  #recall(lambda: string): void {
-    const link = join(this.#namesDir, lambda);
-    const digest = basename(readlinkSync(link));
-    const holder = this.#holders.get(digest);
-    if (holder === undefined) {
-      unlinkSync(link);
-      return;
-    }
-    holder.names += 1;
-    this.#names.set(lambda, digest);
-  }
-
   #unname(digest: string): void {
     this.#holder(digest).names -= 1;
     this.#consider(digest);
@@ -161,17 +148,13 @@ export class Store {
 
   #consider(digest: string): void {
     if (!this.#isGarbage(digest)) return;
-    this.#track(
-      new Promise<void>((resolve) => {
-        setImmediate(resolve);
-      }).then(() => {
-        if (!this.#isGarbage(digest)) return undefined;
-        const gone = this.#temporaryPath();
-        renameSync(this.path(digest), gone); // at once, so that half of it never counts as present
-        this.#holders.delete(digest);
-        return this.#pool.remove(gone);
-      }),
-    );
+    this.#later(async () => {
+      if (!this.#isGarbage(digest)) return;
+      const gone = this.#temporaryPath();
+      renameSync(this.path(digest), gone); // at once, so that half of it never counts as present
+      this.#holders.delete(digest);
+      await this.#pool.remove(gone);
+    });
   }
 
   #isGarbage(digest: string): boolean {
@@ -183,7 +166,19 @@ export class Store {
     return this.#track(this.#pool.remove(dir));
   }
 
-  /** What could not be removed is tried again at the next start. */
+  #saveNames(): void {
+    this.#later(async () => this.#names.save(() => this.#temporaryPath()));
+  }
+
+  /** In the next turn of the event loop. */
+  #later(work: () => Promise<void>): void {
+    const turn = new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+    void this.#track(turn.then(work));
+  }
+
+  /** Failures end here: what could not be removed is removed at the next start, and names may be lost. */
   #track(work: Promise<void>): Promise<void> {
     const tracked = work.catch(() => undefined).finally(() => this.#work.delete(tracked));
     this.#work.add(tracked);

@@ -9,7 +9,7 @@ import type { UnpackTask } from './unpack-worker.ts';
 const workerFile = fileURLToPath(new URL('./unpack-worker.js', import.meta.url));
 
 export interface UnpackPoolOptions {
-  /** Threads at most; they start when there is work (the first one takes 80 ms) and end when there was none for a while. */
+  /** Threads at most, two to four unless given, so that one bad package does not hold up the others; they start when there is work (the first one takes 80 ms) and end when there was none for a while. */
   readonly threads?: number;
 }
 
@@ -21,7 +21,7 @@ export class UnpackPool {
   #closed = false;
 
   constructor(options: UnpackPoolOptions = {}) {
-    this.#threads = options.threads ?? Math.max(1, Math.min(4, availableParallelism() - 1));
+    this.#threads = options.threads ?? Math.max(2, Math.min(4, availableParallelism() - 1));
   }
 
   /** Never rejects: a thread that took too long or too much memory is ended, and the package refused. */
@@ -30,11 +30,10 @@ export class UnpackPool {
       return await this.#run<Unpacked>('unpackTask', task, task.limits.ms);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      const stamp = undefined; // on an idle machine it may be another story
       if (error instanceof Error && error.name === 'AbortError' && !this.#closed) {
-        return { at: 'refused', detail: `it takes more than ${task.limits.ms} ms to unpack`, stamp };
+        return { at: 'exhausted', detail: `it takes more than ${task.limits.ms} ms to unpack` };
       }
-      if (code === 'ERR_WORKER_OUT_OF_MEMORY') return { at: 'refused', detail: 'it takes too much memory to unpack', stamp };
+      if (code === 'ERR_WORKER_OUT_OF_MEMORY') return { at: 'exhausted', detail: 'it takes too much memory to unpack' };
       return { at: 'failed', message: String(error) };
     }
   }

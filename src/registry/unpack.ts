@@ -26,8 +26,10 @@ export type Unpacked =
   | { readonly at: 'unpacked'; readonly digest: string; readonly stamp: string; readonly settled: boolean; readonly dir: string }
   /** It was written to while it was read; nothing of the result counts. */
   | { readonly at: 'changed' }
-  /** `stamp` is undefined when the refusal may be another one next time. */
+  /** `stamp` is undefined when it proves nothing later. */
   | { readonly at: 'refused'; readonly detail: string; readonly stamp: string | undefined }
+  /** It took more time or memory than a thread has for one package; on an idle machine that may be another story. */
+  | { readonly at: 'exhausted'; readonly detail: string }
   /** This node's or the registry's fault. */
   | { readonly at: 'failed'; readonly message: string };
 

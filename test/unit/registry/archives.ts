@@ -41,6 +41,12 @@ export function pax(records: Readonly<Record<string, string>>, type: 'x' | 'g' =
   return { name: 'PaxHeader', type, content: content.join('') };
 }
 
+/** Costs time without having bytes: tar-stream copies the global records for each member that has records of its own. */
+export function slow(): Uint8Array {
+  const records = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, '']));
+  return tarGz(handler, pax(records, 'g'), ...Array.from({ length: 2000 }, (_, n) => [pax({ a: 'b' }), { name: `${n}` }]).flat());
+}
+
 function headerOf(member: Member): Buffer {
   const block = Buffer.alloc(512);
   const content = Buffer.from(member.content ?? '');

@@ -9,7 +9,7 @@ import { DirectorySource } from '../../../src/registry/directory-source.ts';
 import { FileSource } from '../../../src/registry/file-source.ts';
 import type { PackageWriter } from '../../../src/registry/package-writer.ts';
 import type { Resolved } from '../../../src/registry/registry.ts';
-import { handler, tarGz } from './archives.ts';
+import { handler, slow, tarGz } from './archives.ts';
 import { type Rig, rig, stored, write } from './rig.ts';
 
 const code = (text: string) => ({ name: 'f.py', content: text });
@@ -213,6 +213,21 @@ test('a refused entry is not unpacked again until it changes', async (t) => {
   assert.deepEqual(await unpack.mock.calls.at(-1)?.result, { at: 'unchanged' });
   write(dir, { 'y/f.py': 'y' });
   assert.equal(content(await registry.resolve('y')), 'y');
+});
+
+test('a package that took too long is not tried again for a while', async (t) => {
+  const { dir, registry, pool, age } = rig(t, { ms: 300 });
+  write(dir, { 'x.tar.gz': slow() });
+  const unpack = t.mock.method(pool, 'unpack');
+  for (let n = 0; n < 3; n += 1) await fails(registry, 'x', 'code-invalid');
+  assert.equal(unpack.mock.callCount(), 1);
+  age();
+  await fails(registry, 'x', 'code-invalid');
+  const results = await Promise.all(unpack.mock.calls.map((call) => call.result));
+  assert.deepEqual(
+    results.map((result) => result?.at),
+    ['exhausted', 'exhausted'],
+  );
 });
 
 test('ten thousand unknown names leave nothing in memory', (t) => {
