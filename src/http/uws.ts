@@ -153,6 +153,7 @@ class UwsExchange implements Exchange {
   readBody(limit: number, then: (body: Uint8Array | undefined) => void): void {
     const res = this.#res;
     if (res === undefined || this.#replied || this.#body !== 'unread') return;
+    // What is no number is refused by the parser, after the handler.
     const told = Number(this.header('content-length')) || 0;
     if (told > limit) {
       this.#body = 'over';

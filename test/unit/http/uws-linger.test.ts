@@ -1,6 +1,7 @@
 // Connections that are only said to close, because their client was still sending. The library's timer ends them, 10 to 14 s later:
 // all tests of this file wait for it together.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import type { Handler } from '../../../src/http/engine.ts';
 import { chunk, raw, request, serve } from './serving.ts';
@@ -15,7 +16,7 @@ describe('a client that still sends when it has its reply', { concurrency: true,
     client.send(request('POST', '/', { 'content-length': 1e12 }));
     const before = process.memoryUsage.rss();
     for (let sent = 0; sent < 200; sent += 1) {
-      if (!client.socket.write(Buffer.alloc(1 << 20))) await new Promise((resolve) => client.socket.once('drain', resolve));
+      if (!client.socket.write(Buffer.alloc(1 << 20))) await Promise.race([once(client.socket, 'drain'), client.ended]);
     }
     assert.ok(process.memoryUsage.rss() - before < 100 << 20, 'what is dropped is not kept');
     assert.match(await client.ended, /^HTTP\/1\.1 413 [\s\S]*connection: close\r\n[\s\S]*replied$/);
