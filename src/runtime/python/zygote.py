@@ -1,6 +1,7 @@
 """A process with the interpreter and its packages loaded, from which sandboxes are forked. Descriptor 3 is the fork socket."""
 import ctypes
 import gc
+import os
 import sys
 
 sys.dont_write_bytecode = True
@@ -20,6 +21,7 @@ def main():
     hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
     import random  # noqa: F401  so that it is reseeded after each fork
     import socket  # noqa: F401  the rehearsal's
+    os.environ.pop('LD_PRELOAD', None)  # was for this process alone
     gc.collect()
     gc.freeze()
     role = guest.guest_serve(ctypes.byref(hooks))

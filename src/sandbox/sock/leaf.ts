@@ -188,8 +188,8 @@ export class Leaf implements Sandbox {
   }
 
   #death(code: number, signal: number, reason: string | undefined): WorkerError {
-    if (code === -1 && signal === 0) return new WorkerError('start-failed', { cause: reason });
-    if (reason?.startsWith('could not')) return new WorkerError('start-failed', { cause: reason });
+    const neverRan = (code === -1 && signal === 0) || (reason !== undefined && /^(could not|its code could not)/.test(reason));
+    if (neverRan) return new WorkerError('start-failed', { cause: reason });
     const name = Object.entries(constants.signals).find(([, n]) => n === signal)?.[0];
     const detail = signal === 0 ? `exit code ${code}` : `signal ${name ?? signal}`;
     const oom = this.slot !== undefined && this.#owner.oomKills(this.slot) > this.#oomKillsBefore;
