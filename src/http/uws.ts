@@ -11,7 +11,7 @@ import type { Engine, Exchange, Handler, Listening } from './engine.ts';
 import { type Headers, head } from './head.ts';
 import { addresses, listenError } from './port.ts';
 
-/** Told what a handler or one of its callbacks threw; the caller has got a 500 then, if it was still waiting. */
+/** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits. Must not throw itself. */
 export type Fault = (cause: unknown) => void;
 
 type ListenSocket = object;
