@@ -52,7 +52,11 @@ export const works: Check = (outcome) => assert.ok('value' in outcome, JSON.stri
 
 /** It works, or this kernel has no such thing at all. */
 export const worksIfThere: Check = (outcome) => {
-  if (!['ENOSYS', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENODEV', 'ENOENT', 'EOPNOTSUPP', 'ESOCKTNOSUPPORT'].includes(outcome.errno ?? ''))
+  if (
+    !['ENOSYS', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENODEV', 'ENOENT', 'EOPNOTSUPP', 'ENOTSUP', 'ESOCKTNOSUPPORT'].includes(
+      outcome.errno ?? '',
+    )
+  )
     works(outcome);
 };
 
@@ -64,23 +68,27 @@ export function source(group: string): string {
   return `${read('lib.py')}\n${read(`${group}.py`)}`;
 }
 
+type Given = Readonly<Record<string, unknown>>;
+
 export interface TableOptions {
   /** File of attacks/ without its ending. */
   readonly group: string;
   readonly attempts: readonly Attempt[];
   readonly config?: Readonly<Record<string, unknown>>;
   /** What the attacks are told about the host. */
-  readonly given?: (worker: Worker) => Readonly<Record<string, unknown>>;
+  readonly given?: (worker: Worker) => Given | Promise<Given>;
+  /** As HostOptions.under, for the control. */
+  readonly under?: readonly string[];
 }
 
 /** Runs a table in a sandbox of every start class, then on the host. */
-export function table({ group, attempts, config, given }: TableOptions): void {
+export function table({ group, attempts, config, given, under }: TableOptions): void {
   for (const start of coldClasses) {
     describe(`${group}: a ${start} lambda cannot`, needsRoot, () => {
       let outcomes: Outcomes = {};
       before(async () => {
         const worker = await startWorker({ after }, { lambdas: { attack: source(group) }, ...(config && { config }) });
-        const event = { attacks: attempts.map((a) => a.attack), given: given?.(worker) ?? {} };
+        const event = { attacks: attempts.map((a) => a.attack), given: (await given?.(worker)) ?? {} };
         const answer = await callCold(worker, 'attack', event, start);
         assert.equal(answer.status, 200, answer.text);
         outcomes = answer.json<Outcomes>();
@@ -92,7 +100,8 @@ export function table({ group, attempts, config, given }: TableOptions): void {
     const controls = attempts.filter((a) => typeof a.control !== 'string');
     let outcomes: Outcomes = {};
     before(async () => {
-      outcomes = await onHost({ group, attacks: controls.map((a) => a.attack), given: {} });
+      const there = given === undefined ? {} : await given(await startWorker({ after }));
+      outcomes = await onHost({ group, attacks: controls.map((a) => a.attack), given: there, ...(under && { under }) });
     });
     for (const { attack, what, control } of controls) if (typeof control === 'function') test(what, () => control(outcomes[attack] ?? {}));
   });
@@ -111,7 +120,7 @@ export async function callCold(worker: Worker, lambda: string, event: unknown, s
 export interface HostOptions {
   readonly group: string;
   readonly attacks: readonly string[];
-  readonly given: Readonly<Record<string, unknown>>;
+  readonly given: Given;
   /** A command that the interpreter runs under; by default root in namespaces of its own, which nothing leaves. */
   readonly under?: readonly string[];
 }

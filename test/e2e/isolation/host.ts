@@ -1,0 +1,31 @@
+// What the host sees of a worker's sandboxes.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Fields of /proc/<pid>/status. */
+export type ProcStatus = ReadonlyMap<string, string>;
+
+/** The processes that `pid` has started, with those of all its threads: zygotes and the first process of each sandbox. */
+export function children(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
+
+export function procStatus(pid: number): ProcStatus {
+  const lines = readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
+}
+
+/** A sandbox has a pid namespace below the host's, its zygote has not. */
+export function isSandbox(pid: number): boolean {
+  return (procStatus(pid).get('NSpid') ?? '').split(/\s+/).length > 1;
+}
+
+export function descriptors(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Resident memory, MiB. */
+export function residentMib(pid: number): number {
+  return Number.parseInt(procStatus(pid).get('VmRSS') ?? '0', 10) / 1024;
+}
