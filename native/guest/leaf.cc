@@ -55,7 +55,11 @@ void mount_proc(const Steps& s) noexcept {
   }
 }
 
+// The zygote's standard input is one open file for all of its leaves, and the flags of an open file are what one could tell another by.
 void keep_descriptors(const Steps& s, const int* fds) noexcept {
+  const long null = call(__NR_openat, AT_FDCWD, at("/dev/null"), O_RDONLY | O_CLOEXEC);
+  s.must(null, Step::kDescriptors, 5);
+  s.must(call(__NR_dup3, null, 0, 0), Step::kDescriptors, 0);
   s.must(call(__NR_dup3, fds[wire::kStdout], 1, 0), Step::kDescriptors, 1);
   s.must(call(__NR_dup3, fds[wire::kStderr], 2, 0), Step::kDescriptors, 2);
   s.must(call(__NR_dup3, fds[wire::kChannel], kChannelFd, O_CLOEXEC), Step::kDescriptors, 3);
