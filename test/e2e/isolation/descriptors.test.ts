@@ -1,0 +1,88 @@
+// What a lambda inherits: descriptors, environment, arguments, randomness.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { describe, type TestContext, test } from 'node:test';
+import { needsRoot, startWorker, type Worker } from '../worker.ts';
+import { callCold, coldClasses, type Outcome, type Outcomes, source } from './attempts.ts';
+import { descriptors } from './host.ts';
+
+const lambdas = { one: source('descriptors'), two: source('descriptors') };
+const got = <T>(outcome: Outcome | undefined): T => outcome?.value as T;
+type Ask = (lambda: string, attacks: readonly string[], given?: object) => Promise<Outcomes>;
+
+for (const start of coldClasses) {
+  describe(`a ${start} lambda`, needsRoot, () => {
+    const begin = async (t: TestContext): Promise<{ worker: Worker; ask: Ask }> => {
+      const worker = await startWorker(t, { lambdas, env: { SECRET_OF_THE_HOST: 'x', PYTHONPATH: '/tmp', LD_LIBRARY_PATH: '/tmp' } });
+      const ask: Ask = async (lambda, attacks, given = {}) => {
+        const answer = await callCold(worker, lambda, { attacks, given }, start);
+        assert.equal(answer.status, 200, answer.text);
+        return answer.json<Outcomes>();
+      };
+      return { worker, ask };
+    };
+
+    test('has four descriptors: nothing to read, two pipes, its channel', async (t) => {
+      const { ask } = await begin(t);
+      const { descriptors: found } = await ask('one', ['descriptors']);
+      assert.deepEqual(found, { value: { 0: 'device 1:3', 1: 'pipe', 2: 'pipe', 3: 'socket' } });
+    });
+
+    test('has the environment that is meant for it and nothing else', async (t) => {
+      const { ask } = await begin(t);
+      const seen = await ask('one', ['environment', 'arguments']);
+      const { LC_CTYPE = 'C.UTF-8', ...rest } = got<Record<string, string>>(seen.environment);
+      assert.deepEqual(rest, { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', USER: 'lambda', LANG: 'C.UTF-8', TMPDIR: '/tmp' });
+      assert.equal(LC_CTYPE, 'C.UTF-8');
+      assert.ok(got<string[]>(seen.arguments).every((arg) => !arg.includes(process.cwd())));
+    });
+
+    test('leaves no mark on what others inherit too', async (t) => {
+      const { ask } = await begin(t);
+      const unmarked = { value: { nonblocking: false, signal: 0 } };
+      assert.deepEqual((await ask('one', ['mark_stdin', 'stdin_marks'])).stdin_marks, { value: { nonblocking: true, signal: 42 } });
+      assert.deepEqual((await ask('two', ['stdin_marks'])).stdin_marks, unmarked);
+    });
+
+    test('gives the worker no descriptor and gets none', async (t) => {
+      const { worker, ask } = await begin(t);
+      await ask('one', ['receive_descriptors']); // what the worker opens once is open now
+      const before = descriptors(worker.pid);
+      const { receive_descriptors } = await ask('two', ['receive_descriptors', 'send_descriptors'], { request: 1 });
+      assert.deepEqual(receive_descriptors, { value: [] });
+      const each = 5; // of an instance: channel, two pipes, pidfd, at most one more
+      assert.ok(descriptors(worker.pid) <= before + 8 * each, `${before} before, ${descriptors(worker.pid)} after 150 were sent`);
+    });
+
+    test('has random numbers of its own', async (t) => {
+      const { ask } = await begin(t);
+      const [one, two] = [await ask('one', ['random_numbers']), await ask('two', ['random_numbers'])];
+      const [a, b] = [got<unknown[]>(one.random_numbers), got<unknown[]>(two.random_numbers)];
+      for (const [i, number] of a.entries()) assert.notEqual(number, b[i]);
+    });
+  });
+}
+
+test('the look at descriptors sees one that has leaked', needsRoot, () => {
+  const leaked = openSync('/etc/passwd', 'r');
+  const code = `${source('descriptors')}\nprint(json.dumps(descriptors()))`;
+  const seen = spawnSync('/usr/bin/python3', ['-I', '-c', code], {
+    stdio: ['ignore', 'pipe', 'inherit', 'inherit', leaked],
+    encoding: 'utf8',
+  });
+  closeSync(leaked);
+  assert.equal((JSON.parse(seen.stdout) as Record<string, string>)[4], 'file');
+});
+
+test('the mark on an open file is seen by those who share it', needsRoot, () => {
+  const shared = openSync('/dev/null', 'r');
+  const look = (name: string): string => {
+    const code = `${source('descriptors')}\nprint(json.dumps(f({'attacks': ['${name}']})))`;
+    return spawnSync('/usr/bin/python3', ['-I', '-c', code], { stdio: [shared, 'pipe', 'inherit'], encoding: 'utf8' }).stdout;
+  };
+  look('mark_stdin');
+  const marks = JSON.parse(look('stdin_marks')) as Outcomes;
+  closeSync(shared);
+  assert.equal(got<{ signal: number }>(marks.stdin_marks).signal, 42);
+});
