@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../../src/errors.ts';
 import { DirectorySource } from '../../../src/registry/directory-source.ts';
 import { FileSource } from '../../../src/registry/file-source.ts';
 import type { PackageWriter } from '../../../src/registry/package-writer.ts';
+import { Refusal } from '../../../src/registry/refusal.ts';
 import type { Resolved } from '../../../src/registry/registry.ts';
 import { handler, slow, tarGz } from './archives.ts';
 import { type Rig, rig, stored, write } from './rig.ts';
@@ -105,6 +106,19 @@ test('an unchanged entry gives the very object that was known', async (t) => {
     assert.equal(await registry.resolve(name, first), first, name);
     assert.equal(now(registry.resolve(name, first)), first, name);
   }
+});
+
+test('an entry is read again as long as its stamp is younger than a tick of the clock, and not after that', (t) => {
+  const { dir, registry, age } = rig(t);
+  const digest = t.mock.method(FileSource.prototype, 'digest');
+  write(dir, { 'x.py': 'one' });
+  const first = now(registry.resolve('x'));
+  assert.equal(now(registry.resolve('x', first)), first);
+  assert.equal(now(registry.resolve('x', first)), first);
+  assert.equal(digest.mock.callCount(), 3);
+  age();
+  for (let n = 0; n < 3; n += 1) assert.equal(now(registry.resolve('x', first)), first);
+  assert.equal(digest.mock.callCount(), 4);
 });
 
 test('new code of the same size and in the same tick is noticed', (t) => {
@@ -258,6 +272,31 @@ test('a package that changes while it is copied is read again, as a whole', (t) 
   const resolved = now(registry.resolve('x'));
   assert.deepEqual([content(resolved), readFileSync(join(resolved.dir, 'z.py'), 'utf8')], ['newer', 'newer']);
   assert.equal(store.bound('x'), resolved.digest);
+});
+
+test('a package that changes while it is compared with what is stored is read again', (t) => {
+  const { dir, registry } = rig(t);
+  write(dir, { 'x.py': 'stored', 'y.py': 'stored' });
+  now(registry.resolve('x'));
+  const { digest } = FileSource.prototype;
+  const changing = function (this: FileSource) {
+    const before = digest.call(this);
+    write(dir, { 'y.py': 'something else' });
+    return before;
+  };
+  t.mock.method(FileSource.prototype, 'digest', changing, { times: 1 });
+  assert.equal(content(now(registry.resolve('y'))), 'something else');
+});
+
+test('a package that is refused but was changing meanwhile is read again', (t) => {
+  const { dir, registry } = rig(t);
+  write(dir, { 'x.py': 'half' });
+  const refusing = () => {
+    write(dir, { 'x.py': 'the whole of it' });
+    throw new Refusal('it is only half there');
+  };
+  t.mock.method(FileSource.prototype, 'digest', refusing, { times: 1 });
+  assert.equal(content(now(registry.resolve('x'))), 'the whole of it');
 });
 
 test('a package that changes without end is an error that says what to do, and leaves nothing', async (t) => {

@@ -16,12 +16,12 @@ export interface Rig {
   readonly store: Store;
   readonly pool: UnpackPool;
   readonly registry: DirectoryRegistry;
-  /** From now on the registry takes what is in the file system as written long ago. */
+  /** Until this the registry takes everything in the file system as just written, from then on as written long ago. */
   age(): void;
 }
 
 export function rig(t: TestContext, limits: Partial<PackageLimits> = {}): Rig {
-  const base = scratch(t);
+  const base = mkdtempSync(join(tmpdir(), 'registry-test-'));
   const dir = join(base, 'registry');
   mkdirSync(dir);
   const pool = new UnpackPool({ threads: 2 });
@@ -29,11 +29,12 @@ export function rig(t: TestContext, limits: Partial<PackageLimits> = {}): Rig {
   t.after(async () => {
     await store.close();
     await pool.close();
+    rmSync(base, { recursive: true, force: true });
   });
-  let ahead = 0;
-  const registry = new DirectoryRegistry({ dir, store, pool, limits: { ...defaultLimits, ...limits }, now: () => Date.now() + ahead });
+  let time = 0;
+  const registry = new DirectoryRegistry({ dir, store, pool, limits: { ...defaultLimits, ...limits }, now: () => time });
   const age = () => {
-    ahead = 3_600_000;
+    time = Number.MAX_SAFE_INTEGER;
   };
   return { dir, base, store, pool, registry, age };
 }
