@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/prctl.h>
 
 #include "plan.h"
 #include "policy.h"
@@ -53,8 +54,11 @@ Child spawn(const SpawnOptions& options) {
             .argv = argv.data(),
             .envp = envp.data(),
             .failure = {}};
+  // The child's change of ids makes the memory that it shares undumpable, so that nobody of its new id can look into it; ours again when it has gone.
+  const int dumpable = prctl(PR_GET_DUMPABLE);
   Child child = clone_sharing(
       {.flags = CLONE_VFORK, .cgroup = options.cgroup, .walk = [](void* p) { sock_walk_spawn(static_cast<Plan*>(p)); }, .plan = &plan});
+  if (dumpable == 1) (void)prctl(PR_SET_DUMPABLE, 1);
   if (plan.failure.error != 0) {
     (void)reap(child.pidfd.get());
     throw SysError(plan.failure.error, describe(plan.failure), options.argv.at(0));
