@@ -2,15 +2,17 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "clone.h"
 #include "plan.h"
@@ -52,6 +54,35 @@ class Inside {
   OwnFd home_;
 };
 
+// A file of /proc/net; "" where this kernel has none (no IPv6).
+std::string read_net(const char* name) {
+  const std::string path = std::string("/proc/thread-self/net/") + name;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return "";
+  const OwnFd file(static_cast<int>(sys("open", path, [&] { return fd; })));
+  std::string text;
+  char part[4096];
+  while (const auto size = sys("read", path, [&] { return read(file.get(), part, sizeof part); })) text.append(part, static_cast<size_t>(size));
+  return text;
+}
+
+// Whether all counters are, among which some settings stand. Either a line of names before one of values, or a name and a value a line.
+bool all_zero(const std::string& text) {
+  static constexpr std::string_view kSettings[] = {"Forwarding", "DefaultTTL", "RtoAlgorithm", "RtoMin", "RtoMax", "MaxConn"};
+  std::istringstream lines(text);
+  std::vector<std::string> names;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    const std::vector<std::string> fields{std::istream_iterator<std::string>(words), {}};
+    for (size_t i = 1; i < fields.size(); i++) {
+      const bool counts = fields[i].find_first_not_of("-0123456789") == std::string::npos && fields[i] != "0";
+      if (counts && (i >= names.size() || std::ranges::find(kSettings, names[i]) == std::end(kSettings))) return false;
+    }
+    names = fields;
+  }
+  return true;
+}
+
 OwnFd made_by(CloneOptions child, int user, const char* what) {
   MakePlan plan{.user = user, .result = -1, .failure = {}};
   child.flags |= CLONE_VFORK | CLONE_FILES;
@@ -84,24 +115,8 @@ OwnFd empty_proc() {
 
 bool network_unused(int network) {
   const Inside inside(network);
-  const OwnFd route(sys("socket", "NETLINK_ROUTE", [] { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }));
-  struct {
-    nlmsghdr head;
-    ifinfomsg link;
-  } ask{{sizeof ask, RTM_GETLINK, NLM_F_REQUEST, 1, 0}, {AF_UNSPEC, 0, 0, 1 /* lo */, 0, 0}};
-  sys("send", "RTM_GETLINK", [&] { return send(route.get(), &ask, sizeof ask, 0); });
-  alignas(nlmsghdr) char answer[8192];
-  const ssize_t size = sys("recv", "RTM_GETLINK", [&] { return recv(route.get(), answer, sizeof answer, 0); });
-  const auto* head = reinterpret_cast<const nlmsghdr*>(answer);
-  if (size < static_cast<ssize_t>(sizeof *head) || head->nlmsg_type != RTM_NEWLINK) return false;
-  int left = static_cast<int>(head->nlmsg_len - NLMSG_LENGTH(sizeof(ifinfomsg)));
-  for (auto* a = IFLA_RTA(NLMSG_DATA(head)); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-    if (a->rta_type != IFLA_STATS64) continue;
-    rtnl_link_stats64 stats{};
-    memcpy(&stats, RTA_DATA(a), RTA_PAYLOAD(a) < sizeof stats ? RTA_PAYLOAD(a) : sizeof stats);
-    return stats.tx_packets == 0 && stats.rx_packets == 0;
-  }
-  return false;
+  const std::string labels = read_net("ip6_flowlabel");
+  return all_zero(read_net("snmp")) && all_zero(read_net("netstat")) && all_zero(read_net("snmp6")) && std::count(labels.begin(), labels.end(), '\n') <= 1;
 }
 
 }  // namespace sock

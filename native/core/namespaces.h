@@ -24,7 +24,9 @@ OwnFd network_namespace(int user);
 /// only where a whole one is mounted already (mount_too_revealing, fs/namespace.c); this is that one, and gives away nothing.
 OwnFd empty_proc();
 
-/// True when not one packet has crossed the loopback of `network`: then no lambda has left anything in it (connections in TIME_WAIT, counters).
+/// True when nothing has been counted in `network`: then no lambda has left anything in it for the next one to find (connections in TIME_WAIT,
+/// the counters themselves, which packets that find no route change too). IPv6 flow labels outlive their socket uncounted and carry what their maker
+/// likes, so there may be none.
 /// Called on a thread that may change its network namespace and back.
 bool network_unused(int network);
 
