@@ -90,7 +90,8 @@ void ForkServer::gone(const std::string& reason) {
   socket_.reset();
   const auto unborn = std::move(waiting_);
   waiting_.clear();
-  for (Process* process : unborn) process->unborn("the zygote is gone: " + reason);
+  // First, so that nobody asks this one for another fork when those that wait have failed.
   call_out(Env(), [&] { (void)on_gone_.Call({Napi::String::New(Env(), reason)}); });
+  for (Process* process : unborn) process->unborn("the zygote is gone: " + reason);
   Unref();
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <cstring>
@@ -32,6 +33,26 @@ Pair log_pipe() {
   Pair pair{OwnFd(fds[0]), OwnFd(fds[1])};
   sys("fcntl", "log", [&] { return fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK); });
   return pair;
+}
+
+// All that came, so that none stays open unseen: where one descriptor is expected the kernel's padding has room for two.
+std::vector<OwnFd> descriptors(msghdr* message) {
+  std::vector<OwnFd> out;
+  for (cmsghdr* head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+    for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= head->cmsg_len; at += sizeof(int)) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(head) + at, sizeof fd);
+      out.emplace_back(fd);
+    }
+  }
+  return out;
+}
+
+// A zygote can get a pidfd of any process that it sees, and the worker kills and enters what it takes for a leaf.
+bool is_child(int pidfd) {
+  siginfo_t info;
+  return waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
 }  // namespace
@@ -86,17 +107,14 @@ std::optional<ForkAnswer> receive_answer(int fork_socket) {
   message.msg_controllen = sizeof control;
   ssize_t size;
   do size = recvmsg(fork_socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  while (size < 0 && errno == EINTR);
+  while (size < 0 && (errno == EINTR || errno == ECONNRESET));  // reset: it ended with a request unread, but what it had answered is still there
   if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
   if (size <= 0) throw SysError(size < 0 ? errno : ECONNRESET, "receive from zygote", "");
-  OwnFd pidfd;
-  if (const cmsghdr* head = CMSG_FIRSTHDR(&message); head && head->cmsg_type == SCM_RIGHTS) {
-    int fd;
-    memcpy(&fd, CMSG_DATA(head), sizeof fd);
-    pidfd.reset(fd);
-  }
-  if (size != sizeof reply || reply.version != wire::kVersion || (reply.error == 0) != pidfd.open()) throw SysError(EPROTO, "receive from zygote", "");
-  return ForkAnswer{reply.error, std::move(pidfd)};
+  std::vector<OwnFd> fds = descriptors(&message);
+  const bool whole = size == sizeof reply && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && reply.version == wire::kVersion;
+  if (whole && reply.error != 0 && fds.empty()) return ForkAnswer{reply.error, OwnFd()};
+  if (whole && reply.error == 0 && fds.size() == 1 && is_child(fds[0].get())) return ForkAnswer{0, std::move(fds[0])};
+  throw SysError(EPROTO, "receive from zygote", "");
 }
 
 }  // namespace sock

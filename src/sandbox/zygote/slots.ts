@@ -67,6 +67,7 @@ export class Slots {
   give(slot: Slot): void {
     this.#inUse--;
     if (slot.frozen) freeze(slot, false);
+    if (slot.scratch >= 0) closeSync(slot.scratch); // nothing was forked into it
     this.#refresh(slot);
   }
 
