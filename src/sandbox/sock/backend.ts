@@ -111,7 +111,7 @@ export class SockBackend implements Backend, LeafOwner {
     const zygote = this.#zygote;
     this.#zygote = undefined;
     for (const then of this.#whenServing.splice(0)) then(new WorkerError('draining'));
-    await Promise.all([...this.#leaves.keys()].map((leaf) => leaf.close()));
+    await Promise.all([...this.#leaves.keys(), ...this.#starting].map((leaf) => leaf.close()));
     if (zygote?.at === 'down') clearTimeout(zygote.retry);
     else if (zygote !== undefined) await zygote.zygote.close();
     await Promise.all(this.#closing);
