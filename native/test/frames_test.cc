@@ -1,0 +1,166 @@
+// The reader of a channel: what is a frame and what is not, however the bytes are cut.
+#include "../core/frames.h"
+
+#include <string.h>
+
+#include <random>
+
+#include "harness.h"
+
+namespace {
+
+using namespace sock;
+using namespace sock::test;
+using wire::FrameHeader;
+using wire::Type;
+using Bytes = std::vector<uint8_t>;
+
+Bytes frame(FrameHeader head, size_t payload) {
+  Bytes out(sizeof head + payload);
+  memcpy(out.data(), &head, sizeof head);
+  for (size_t i = 0; i < payload; i++) out[sizeof head + i] = static_cast<uint8_t>(i * 7 + head.request);
+  return out;
+}
+Bytes frame(Type type, uint32_t length, uint32_t request = 1) { return frame({length, wire::kVersion, type, 0, request}, length); }
+
+void append(Bytes& to, const Bytes& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+struct Seen {
+  Type type;
+  uint32_t request;
+  Bytes payload;
+  bool operator==(const Seen&) const = default;
+};
+
+// Collects what a reader makes of the bytes, given in parts of these sizes, the rest at once.
+struct Reading {
+  FrameReader reader;
+  std::vector<Seen> seen;
+  bool feed(std::span<const uint8_t> bytes) {
+    // A copy of its own that ends with the call: a reader that kept a view of it would be found out by the sanitizer.
+    const Bytes copy(bytes.begin(), bytes.end());
+    return reader.feed(copy, [&](const Frame& f) {
+      seen.push_back({f.type, f.request, Bytes(f.payload.begin(), f.payload.end())});
+      return true;
+    });
+  }
+};
+
+TEST("frames: which headers a leaf may send") {
+  const uint32_t most = wire::kMaxPayload, timing = sizeof(wire::Timing), failure = sizeof(wire::SetupFailure);
+  const struct {
+    const char* what;
+    FrameHeader head;
+    bool good;
+  } table[] = {
+      {"ready", {0, 1, Type::kReady, 0, 0}, true},
+      {"ready with a payload", {1, 1, Type::kReady, 0, 0}, false},
+      {"failed", {failure, 1, Type::kFailed, 0, 0}, true},
+      {"failed, too short", {failure - 1, 1, Type::kFailed, 0, 0}, false},
+      {"failed, too long", {failure + 1, 1, Type::kFailed, 0, 0}, false},
+      {"failed, empty", {0, 1, Type::kFailed, 0, 0}, false},
+      {"end", {timing, 1, Type::kEnd, 0, 9}, true},
+      {"end, too short", {timing - 1, 1, Type::kEnd, 0, 9}, false},
+      {"end, empty", {0, 1, Type::kEnd, 0, 9}, false},
+      {"end with the rest of the body", {timing + 100, 1, Type::kEnd, 0, 9}, true},
+      {"end, at the limit", {most, 1, Type::kEnd, 0, 9}, true},
+      {"empty body", {0, 1, Type::kBody, 0, 9}, true},
+      {"body at the limit", {most, 1, Type::kBody, 0, 9}, true},
+      {"body over the limit", {most + 1, 1, Type::kBody, 0, 9}, false},
+      {"body of 4 GiB", {0xffffffff, 1, Type::kBody, 0, 9}, false},
+      {"reply", {20, 1, Type::kReply, 0, 0xffffffff}, true},
+      {"reply over the limit", {most + 1, 1, Type::kReply, 0, 9}, false},
+      {"request, which only the worker sends", {4, 1, Type::kRequest, 0, 9}, false},
+      {"version 0", {0, 0, Type::kBody, 0, 9}, false},
+      {"version 2", {0, 2, Type::kBody, 0, 9}, false},
+      {"flags", {0, 1, Type::kBody, wire::kLast, 9}, false},
+      {"type 0", {0, 1, Type{0}, 0, 9}, false},
+      {"type 7", {0, 1, Type{7}, 0, 9}, false},
+      {"type 255", {0, 1, Type{255}, 0, 9}, false},
+  };
+  for (const auto& row : table) {
+    Reading whole;
+    expect_equal(whole.feed(frame(row.head, row.good ? row.head.length : 64)), row.good, row.what);
+    expect_equal(whole.seen.size(), size_t{row.good}, std::string(row.what) + ": frames");
+    // The header alone decides, so that nothing is stored of a frame that will be refused.
+    Reading head;
+    expect_equal(head.feed(frame(row.head, 0)), row.good, std::string(row.what) + ", its header");
+  }
+}
+
+TEST("frames: bytes cut anywhere give the same frames") {
+  Bytes stream;
+  append(stream, frame(Type::kReady, 0, 0));
+  append(stream, frame(Type::kReply, 37));
+  append(stream, frame(Type::kBody, 0));
+  append(stream, frame(Type::kBody, 100));
+  append(stream, frame(Type::kEnd, sizeof(wire::Timing) + 3));
+  append(stream, frame(Type::kBody, 12, 2));
+  Reading whole;
+  expect(whole.feed(stream), "the whole stream");
+  expect_equal(whole.seen.size(), size_t{6}, "frames");
+  const Bytes hundred = frame(Type::kBody, 100);
+  expect(whole.seen[3].payload == Bytes(hundred.begin() + sizeof(FrameHeader), hundred.end()), "the payload");
+
+  Reading bytewise;
+  for (const uint8_t& b : stream) expect(bytewise.feed({&b, 1}), "byte by byte");
+  expect(bytewise.seen == whole.seen, "byte by byte gives other frames");
+  for (size_t first = 0; first <= stream.size(); first++)
+    for (size_t second = first; second <= stream.size(); second += 1 + second / 16) {
+      Reading parts;
+      const std::span<const uint8_t> all(stream);
+      expect(parts.feed(all.first(first)) && parts.feed(all.subspan(first, second - first)) && parts.feed(all.subspan(second)), "in parts");
+      expect(parts.seen == whole.seen, "cut at " + std::to_string(first) + " and " + std::to_string(second));
+    }
+}
+
+TEST("frames: nothing that follows a bad frame is delivered, everything before it is") {
+  Bytes stream = frame(Type::kBody, 5);
+  append(stream, frame({0, 9, Type::kBody, 0, 1}, 0));
+  append(stream, frame(Type::kBody, 6));
+  for (size_t cut = 0; cut <= stream.size(); cut++) {
+    Reading r;
+    const std::span<const uint8_t> all(stream);
+    const bool good = r.feed(all.first(cut)) && r.feed(all.subspan(cut));
+    expect(!good, "it was not noticed");
+    expect_equal(r.seen.size(), size_t{1}, "frames, cut at " + std::to_string(cut));
+  }
+}
+
+TEST("frames: the callback stops the reading") {
+  Bytes stream;
+  for (int i = 0; i < 3; i++) append(stream, frame(Type::kBody, 10));
+  FrameReader reader;
+  int calls = 0;
+  expect(reader.feed(stream, [&](const Frame&) { return ++calls < 2; }), "stopped is not bad");
+  expect_equal(calls, 2, "calls");
+}
+
+TEST("frames: frames at the limit, one behind the other, in the parts in which a socket delivers") {
+  Bytes stream;
+  for (uint32_t i = 0; i < 3; i++) append(stream, frame(Type::kBody, wire::kMaxPayload, i));
+  Reading r;
+  const std::span<const uint8_t> all(stream);
+  for (size_t at = 0; at < stream.size(); at += 65'521) expect(r.feed(all.subspan(at, std::min<size_t>(65'521, stream.size() - at))), "part");
+  expect_equal(r.seen.size(), size_t{3}, "frames");
+  for (uint32_t i = 0; i < 3; i++) {
+    const Bytes sent = frame(Type::kBody, wire::kMaxPayload, i);
+    expect(r.seen[i].request == i && std::equal(sent.begin() + 12, sent.end(), r.seen[i].payload.begin()), "frame " + std::to_string(i));
+  }
+}
+
+TEST("frames: no bytes at all crash it") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 20'000; round++) {
+    Bytes noise(random() % 64);
+    for (auto& b : noise) b = static_cast<uint8_t>(random() % (random() % 2 ? 8 : 256));
+    Reading r;
+    for (size_t at = 0; at < noise.size();) {
+      const size_t size = std::min<size_t>(1 + random() % 20, noise.size() - at);
+      if (!r.feed({noise.data() + at, size})) break;
+      at += size;
+    }
+  }
+}
+
+}  // namespace
