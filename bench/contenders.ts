@@ -19,8 +19,9 @@ export function bareFork(setting: Setting): Contender {
   return { name: 'bare fork', sample: () => helper.times('one') };
 }
 
-/** A program started and waited for, again and again. `within` is put before it. */
-export function launched(setting: Setting, name: string, launch: string, argv: readonly string[]): Contender {
-  const helper = setting.own(new Helper([launch, ...argv]));
+/** A program started and waited for, again and again, by baseline/launch.c: `argv` is that, the program and its arguments. */
+export function launched(setting: Setting, name: string, argv: readonly string[]): Contender {
+  const [program = '', ...args] = argv;
+  const helper = setting.own(new Helper([program, ...args]));
   return { name, sample: () => helper.times('') };
 }

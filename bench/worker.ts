@@ -43,9 +43,11 @@ export class Worker {
     const own = { sandbox: 'sock', worker_url: '127.0.0.1', worker_port: 0, registry, worker_dir: join(directory, 'worker') };
     writeFileSync(file, JSON.stringify({ ...own, log_output: join(directory, 'log'), ...config }));
     const errors = join(directory, 'stderr');
+    const stderr = openSync(errors, 'w');
     const child = spawn(process.execPath, [join(packageRoot(), 'dist/src/cli/main.js'), '--config', file], {
-      stdio: ['ignore', 'pipe', openOnce(errors)],
+      stdio: ['ignore', 'pipe', stderr],
     });
+    closeSync(stderr);
     const port = await listeningPort(child);
     if (port === undefined) {
       const log = [errors, join(directory, 'log')].map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : '')).join('');
@@ -75,6 +77,11 @@ export class Worker {
   get cgroup(): string {
     const mount = cgroup2Mount(readFileSync('/proc/mounts', 'utf8')) ?? '';
     return join(mount, `sock-worker-${createHash('sha256').update(this.#directory).digest('hex').slice(0, 12)}`);
+  }
+
+  /** The ids of its threads. */
+  threads(): number[] {
+    return readdirSync(`/proc/${this.pid}/task`).map(Number);
   }
 
   /** The zygote's pid. */
@@ -107,12 +114,6 @@ function mkdir(parent: string): string {
     mkdirSync(directory);
     return directory;
   }
-}
-
-function openOnce(path: string): number {
-  const fd = openSync(path, 'w');
-  setImmediate(() => closeSync(fd)); // spawn has duplicated it by then
-  return fd;
 }
 
 function listeningPort(child: ChildProcess): Promise<number | undefined> {

@@ -20,7 +20,7 @@ export const cold: Case = {
       (force) =>
         new Requester(setting, { program, name: force, port: worker.port, path: '/run/echo', force, expected: lambda.expected, times: 1 }),
     );
-    const fresh = launched(setting, 'python3 -I -c pass', setting.compile('launch'), [python, '-I', '-c', 'pass']);
+    const fresh = launched(setting, 'python3 -I -c pass', [setting.compile('launch'), python, '-I', '-c', 'pass']);
     const series = await interleave([bareFork(setting), ...requesters, fresh], {
       rounds: setting.rounds(200),
       warmUp: setting.rounds(50),

@@ -1,0 +1,2 @@
+/* What runs in the sandboxes of others: nothing. */
+int main(void) { return 0; }

@@ -1,0 +1,93 @@
+// Creating and destroying a sandbox with all isolation on and no interpreter in it, beside the bare clone3 and beside other programs that do that.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Phases } from '../../src/observe/phases.ts';
+import type { SockBackend } from '../../src/sandbox/sock/backend.ts';
+import { startBareBackend } from '../bare-backend.ts';
+import type { Case, Setting } from '../case.ts';
+import { Helper } from '../helper.ts';
+import { type Contender, interleave, pause } from '../interleave.ts';
+import { peers } from '../peers.ts';
+import type { CaseResult, Target } from '../result.ts';
+import { median } from '../statistics.ts';
+import { lambda } from '../worker.ts';
+
+export const sandbox: Case = {
+  title: 'create and destroy a sandbox, without an interpreter',
+  async run(setting): Promise<CaseResult> {
+    const others = peers(setting);
+    const backend = await startBareBackend(setting);
+    const { contender, phases } = created(setting, backend);
+    const turns = { warmUp: 5, unit: 'us', settle: () => quiet(backend) } as const;
+    const contenders = [...bareClones(setting), contender, ...others.fast.contenders];
+    const series = [...(await interleave(contenders, { ...turns, rounds: setting.rounds(200) }))];
+    series.push(...(await interleave(others.docker.contenders, { ...turns, rounds: setting.rounds(20) })));
+    const of = (name: string): number => median(series.find((s) => s.name === name)?.samples ?? []);
+    const ours = of(contender.name);
+    const faster = (name: string, limit: number): Target[] =>
+      series.some((s) => s.name === name) ? [{ text: `${name} / sandbox`, value: of(name) / ours, sense: 'at least', limit }] : [];
+    return {
+      series,
+      baseline: 'clone3, namespaces',
+      targets: [
+        { text: 'sandbox / clone3 with its namespaces', value: ours / of('clone3, namespaces'), sense: 'at most', limit: 1.5 },
+        ...faster('crun run', 5),
+        ...faster('docker run', 50),
+      ],
+      notes: [phaseLine(phases), ...others.fast.notes, ...others.docker.notes],
+    };
+  },
+};
+
+function bareClones(setting: Setting): Contender[] {
+  const program = setting.compile('bare_clone');
+  const ways = { fork: 'clone3, no namespace', namespaces: 'clone3, namespaces', network: 'clone3, new network too' };
+  return Object.entries(ways).map(([way, name]) => {
+    const helper = setting.own(new Helper([program]));
+    return { name, sample: () => helper.times(way) };
+  });
+}
+
+/** A sandbox made as the worker makes it: asked for, one request answered, ended, reaped. */
+function created(setting: Setting, backend: SockBackend): { contender: Contender; phases: Map<string, number[]> } {
+  const phases = new Map<string, number[]>();
+  const dir = join(setting.directory, 'code');
+  mkdirSync(dir);
+  const body = Buffer.from(lambda.body);
+  const spec = { lambda: 'bench', code: { digest: '0'.repeat(64), dir }, cold: 'forked', onLine: () => {}, onDeath: () => {} } as const;
+  const sample = (): Promise<number[]> =>
+    new Promise((resolve, reject) => {
+      const from = performance.now();
+      const times = new Phases(from);
+      const made = backend.create(spec, {
+        requestId: 'bench-1',
+        body,
+        timeLimitMs: 1000,
+        phases: times,
+        failed: reject,
+        answered: (reply) => {
+          times.mark('answer');
+          if (!body.equals(reply.body)) return reject(new Error(`a sandbox answered "${Buffer.from(reply.body)}"`));
+          void made.close();
+          void made.closed.then(() => {
+            times.mark('destroy');
+            for (const [name, ms] of times.list) phases.set(name, [...(phases.get(name) ?? []), ms * 1000]);
+            resolve([(performance.now() - from) * 1000]);
+          });
+        },
+      });
+    });
+  return { contender: { name: 'sandbox', sample }, phases };
+}
+
+async function quiet(backend: SockBackend): Promise<void> {
+  for (;;) {
+    const { slots } = backend.status() as { slots: { coming: number; inUse: number } };
+    await pause(2);
+    if (slots.coming === 0 && slots.inUse === 0) return;
+  }
+}
+
+function phaseLine(phases: ReadonlyMap<string, readonly number[]>): string {
+  return `sandbox, us: ${[...phases].map(([name, us]) => `${name} ${median(us).toFixed(0)}`).join(', ')}`;
+}
