@@ -174,6 +174,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Environment>(environment);  // deleted with the environment
   environment->process = Napi::Persistent(Process::define(env));
   environment->fork_server = Napi::Persistent(ForkServer::define(env));
+  exports.Set("received", environment->received.Value());
   exports.Set("ForkServer", environment->fork_server.Value());
   const auto function = [&](const char* name, auto* implementation) { exports.Set(name, Napi::Function::New(env, implementation, name)); };
   function("userNamespace", user_namespace);

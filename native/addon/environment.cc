@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include "../core/wire.h"
 #include "process.h"
 
 Attachments::Attachments(uv_loop_t* loop) : async_(new uv_async_t) {
@@ -40,4 +41,4 @@ uv_loop_t* loop_of(Napi::Env env) {
 }
 }  // namespace
 
-Environment::Environment(Napi::Env env) : loop(loop_of(env)), buffer(256 * 1024), context(env, "sock"), attachments(loop) {}
+Environment::Environment(Napi::Env env) : loop(loop_of(env)), received(Napi::Persistent(Napi::Uint8Array::New(env, sock::wire::kMaxPayload))), received_bytes(received.Value().Data()), output(256 * 1024), context(env, "sock"), attachments(loop) {}

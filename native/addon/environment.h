@@ -36,7 +36,10 @@ class Attachments {
 struct Environment {
   explicit Environment(Napi::Env env);
   uv_loop_t* loop;
-  std::vector<uint8_t> buffer;  // what a read goes into before it is copied out
+  /// What is read from a channel goes here, in sight of JavaScript: a frame costs no object. One frame of any length fits.
+  Napi::Reference<Napi::Uint8Array> received;
+  uint8_t* const received_bytes;
+  std::vector<uint8_t> output;  // what is read from a log pipe, before it is copied
   Napi::FunctionReference process, fork_server;
   Napi::AsyncContext context;
   Attachments attachments;

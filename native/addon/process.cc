@@ -11,9 +11,8 @@
 
 namespace {
 
+constexpr size_t kReadBytes = 256 * 1024;
 constexpr size_t kMostOutgoing = 64 << 20;  // a guard only: JavaScript bounds what it writes
-
-Napi::Buffer<uint8_t> copied(Napi::Env env, std::span<const uint8_t> bytes) { return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size()); }
 
 }  // namespace
 
@@ -145,8 +144,8 @@ void Process::on_channel(int events) {
 // One read an event: what is left makes the next event. Returns true when it read something.
 bool Process::read_channel() {
   Napi::Env env = Env();
-  auto& buffer = Environment::of(env).buffer;
-  const ssize_t size = recv(channel_->get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  uint8_t* const buffer = Environment::of(env).received_bytes;
+  const ssize_t size = recv(channel_->get(), buffer, kReadBytes, MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (size <= 0) {
     channel_poll_.stop();
@@ -154,13 +153,13 @@ bool Process::read_channel() {
     return false;
   }
   bool good = true;
-  call_out(env, [&] { good = reader_.feed({buffer.data(), static_cast<size_t>(size)}, [&](const sock::Frame& frame) { return on_frame(frame); }); });
+  call_out(env, [&] { good = reader_.feed({buffer, static_cast<size_t>(size)}, [&](const sock::Frame& frame) { return on_frame(frame, buffer); }); });
   if (!good) end("it sent something that is no frame");
   return good;
 }
 
 // False when no further frame is of interest.
-bool Process::on_frame(const sock::Frame& frame) {
+bool Process::on_frame(const sock::Frame& frame, uint8_t* received) {
   if (frame.type == sock::wire::Type::kFailed) {
     sock::wire::SetupFailure failure;
     memcpy(&failure, frame.payload.data(), sizeof failure);
@@ -168,8 +167,12 @@ bool Process::on_frame(const sock::Frame& frame) {
     return false;
   }
   if (frame.type == sock::wire::Type::kEnd) ended_at_ = iteration();
+  // A frame that came in pieces was put together elsewhere.
+  const uint8_t* payload = frame.payload.data();
+  if (payload < received || payload > received + sock::wire::kMaxPayload) payload = static_cast<uint8_t*>(memcpy(received, payload, frame.payload.size()));
   Napi::Env env = Env();
-  (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint8_t>(frame.type)), Napi::Number::New(env, frame.request), copied(env, frame.payload)});
+  (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint8_t>(frame.type)), Napi::Number::New(env, frame.request),
+                        Napi::Number::New(env, static_cast<double>(payload - received)), Napi::Number::New(env, static_cast<uint32_t>(frame.payload.size()))});
   return !finished_ && !killed_;
 }
 
@@ -181,7 +184,7 @@ bool Process::read_both_outputs() {
 
 bool Process::read_output(Poll& poll, sock::OwnFd& fd, int stream) {
   Napi::Env env = Env();
-  auto& buffer = Environment::of(env).buffer;
+  auto& buffer = Environment::of(env).output;
   const ssize_t size = ::read(fd.get(), buffer.data(), buffer.size());
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (size <= 0) {
@@ -189,7 +192,7 @@ bool Process::read_output(Poll& poll, sock::OwnFd& fd, int stream) {
     fd.reset();
     return false;
   }
-  call_out(env, [&] { (void)on_output_.Call({Napi::Number::New(env, stream), copied(env, {buffer.data(), static_cast<size_t>(size)})}); });
+  call_out(env, [&] { (void)on_output_.Call({Napi::Number::New(env, stream), Napi::Buffer<uint8_t>::Copy(env, buffer.data(), static_cast<size_t>(size))}); });
   return fd.open();
 }
 

@@ -16,7 +16,7 @@
 class Process : public Napi::ObjectWrap<Process> {
  public:
   static Napi::Function define(Napi::Env env);
-  /// `handlers`: {onFrame(type, request, payload), onOutput(stream, bytes), onExit(code, signal, reason?)}. `pidfd` may come later, by born().
+  /// `handlers`: {onFrame(type, request, offset, length), onOutput(stream, bytes), onExit(code, signal, reason?)}. `pidfd` may come later, by born().
   static Process* make(Napi::Env env, Napi::Object handlers, sock::LeafEnds ends, sock::OwnFd pidfd);
   explicit Process(const Napi::CallbackInfo& info);
 
@@ -35,7 +35,7 @@ class Process : public Napi::ObjectWrap<Process> {
   void watch_channel();
   void on_channel(int events);
   bool read_channel();
-  bool on_frame(const sock::Frame& frame);
+  bool on_frame(const sock::Frame& frame, uint8_t* received);
   bool read_both_outputs();
   bool read_output(Poll& poll, sock::OwnFd& fd, int stream);
   uint64_t iteration() const;

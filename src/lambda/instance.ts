@@ -19,8 +19,8 @@ export interface InstanceOptions {
 }
 
 type State =
-  | { readonly at: 'busy'; readonly call: Call; readonly start: StartClass }
-  | { readonly at: 'idle' }
+  | { readonly at: 'busy'; readonly call: Call; readonly start: StartClass; readonly since: number }
+  | { readonly at: 'idle'; readonly since: number }
   | { readonly at: 'frozen' }
   | { readonly at: 'ended' };
 
@@ -29,9 +29,9 @@ export class Instance implements Tenant {
   readonly #options: InstanceOptions;
   readonly #sandbox: Sandbox;
   #state: State;
-  /** One timer for the time limit, and one for freezing and expiry; restarted rather than made anew. */
-  readonly #limit: NodeJS.Timeout;
-  readonly #rest: NodeJS.Timeout;
+  /** One timer for the time limit and one for resting. A call does not touch them: they look at what is, and when it began, and go on. */
+  #limit: NodeJS.Timeout;
+  #rest: NodeJS.Timeout;
 
   /** Starts a sandbox for `call`. Throws a WorkerError when the class asked for cannot be had; the call is then untouched. */
   constructor(backend: Backend, options: InstanceOptions, call: Call, cold: ColdClass | undefined) {
@@ -42,8 +42,8 @@ export class Instance implements Tenant {
       { lambda: options.lambda, code: options.code, cold, onLine: options.onLine, onDeath: () => this.#end() },
       this.#request(call),
     );
-    this.#limit = setTimeout(() => this.#overLimit(), options.timeLimitMs);
-    this.#rest = setTimeout(() => this.#rested(), options.freezeAfterMs).unref();
+    this.#limit = this.#limitIn(options.timeLimitMs);
+    this.#rest = this.#restIn(options.freezeAfterMs);
     this.#begin(call, this.#sandbox.start);
   }
 
@@ -58,9 +58,12 @@ export class Instance implements Tenant {
   /** Serves a call; only when idle. */
   serve(call: Call): void {
     const start = this.#state.at === 'frozen' ? 'thawed' : 'warm';
-    if (start === 'thawed') this.#sandbox.thaw();
+    if (start === 'thawed') {
+      this.#sandbox.thaw();
+      clearTimeout(this.#rest); // was to end it; now it is to be frozen again
+      this.#rest = this.#restIn(this.#options.freezeAfterMs);
+    }
     this.#begin(call, start);
-    this.#limit.refresh();
     this.#sandbox.request(this.#request(call));
   }
 
@@ -91,15 +94,14 @@ export class Instance implements Tenant {
   }
 
   #begin(call: Call, start: StartClass): void {
-    this.#state = { at: 'busy', call, start };
+    this.#state = { at: 'busy', call, start, since: performance.now() };
     call.cancel = () => void this.close(); // the client is gone: what its call has begun must not meet another
   }
 
   #answered(outcome: (start: StartClass) => Outcome): void {
     if (this.#state.at !== 'busy') return;
     this.#settle(outcome);
-    this.#state = { at: 'idle' };
-    this.#rest.refresh();
+    this.#state = { at: 'idle', since: performance.now() };
     this.#options.onFree(this);
   }
 
@@ -110,22 +112,27 @@ export class Instance implements Tenant {
     call.settle(outcome(start));
   }
 
-  // The timer runs on from call to call and may fire long after the one that it was started for.
-  #overLimit(): void {
-    if (this.#state.at === 'busy') void this.close(new WorkerError('time-limit', { detail: `${this.#options.timeLimitMs / 1000} s` }));
+  #limitIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      const { timeLimitMs } = this.#options;
+      const left = this.#state.at === 'busy' ? this.#state.since + timeLimitMs - performance.now() : timeLimitMs;
+      if (left > 0) this.#limit = this.#limitIn(left);
+      else void this.close(new WorkerError('time-limit', { detail: `${timeLimitMs / 1000} s` }));
+    }, ms).unref();
   }
 
-  #rested(): void {
-    const { freezeAfterMs, keepWarmMs } = this.#options;
-    if (this.#state.at === 'idle') {
-      this.#sandbox.freeze();
-      const frozen = { at: 'frozen' } as const;
-      this.#state = frozen;
-      const expire = (): void => {
-        if (this.#state === frozen) void this.close();
-      };
-      setTimeout(expire, Math.max(0, keepWarmMs - freezeAfterMs)).unref();
-    }
+  #restIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      const { freezeAfterMs, keepWarmMs } = this.#options;
+      const left = this.#state.at === 'idle' ? this.#state.since + freezeAfterMs - performance.now() : freezeAfterMs;
+      if (this.#state.at === 'frozen') void this.close();
+      else if (left > 0) this.#rest = this.#restIn(left);
+      else {
+        this.#sandbox.freeze();
+        this.#state = { at: 'frozen' };
+        this.#rest = this.#restIn(Math.max(0, keepWarmMs - freezeAfterMs));
+      }
+    }, ms).unref();
   }
 
   #end(): void {

@@ -4,7 +4,8 @@ import type { Resolved } from '../registry/registry.ts';
 import type { Backend, ColdClass } from '../sandbox/sandbox.ts';
 import type { Call } from './call.ts';
 import { Instance } from './instance.ts';
-import { type IdleClass, type LambdaView, place } from './placement.ts';
+import { type IdleClass, type LambdaView, type Placement, place } from './placement.ts';
+import { CallQueue } from './queue.ts';
 import type { Room } from './room.ts';
 
 export interface LambdaOptions {
@@ -26,28 +27,26 @@ export interface LambdaOptions {
   onEmpty(): void;
 }
 
-interface Waiting {
-  readonly call: Call;
-  readonly since: number;
-}
-
 export class Lambda {
   readonly #options: LambdaOptions;
   readonly #instances = new Set<Instance>();
   /** Those that wait for a call, the most recently used last. */
   readonly #idle: Instance[] = [];
-  readonly #queue: Waiting[] = [];
+  readonly #queue: CallQueue;
   #code: Resolved | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
-  /** Fires when the first of the queue has waited too long. */
-  #patience: NodeJS.Timeout | undefined;
   #calls = 0;
   /** Calls whose code is being looked for. */
   #arriving = 0;
 
   constructor(options: LambdaOptions) {
     this.#options = options;
+    this.#queue = new CallQueue({
+      patienceMs: options.timeLimitMs, // no call waits for longer than it may run
+      onImpatient: (call) => this.#fail(call, new WorkerError('no-room')),
+      onCancel: (call) => this.#fail(call, clientGone()),
+    });
   }
 
   get counts(): { instances: number; idle: number; queued: number; calls: number } {
@@ -74,8 +73,7 @@ export class Lambda {
 
   /** Ends all instances; calls that are under way or wait fail. */
   async close(): Promise<void> {
-    for (const { call } of this.#queue.splice(0)) this.#fail(call, new WorkerError('draining'));
-    clearTimeout(this.#patience);
+    for (const call of this.#queue.clear()) this.#fail(call, new WorkerError('draining'));
     await Promise.all([...this.#instances].map((instance) => instance.close(new WorkerError('draining'))));
     this.#setCode(undefined);
   }
@@ -89,7 +87,7 @@ export class Lambda {
     const resolved = await resolving.catch(asWorkerError);
     this.#arriving--;
     call.cancel = undefined;
-    if (gone) this.#fail(call, new WorkerError('sandbox-died', { detail: 'the client is gone' }));
+    if (gone) this.#fail(call, clientGone());
     else if (resolved instanceof WorkerError) this.#fail(call, resolved);
     else this.#placeFresh(call, resolved);
   }
@@ -130,7 +128,7 @@ export class Lambda {
   #place(call: Call, code: Resolved): void {
     const placement = place(this.#view(), call.force);
     if (placement.at === 'use') this.#use(call, placement.idle);
-    else if (placement.at === 'start') this.#start(call, code, placement.cold, placement.otherwise);
+    else if (placement.at === 'start') this.#startFor(call, code, placement);
     else if (placement.at === 'queue') this.#wait(call);
     else if (placement.at === 'refuse') this.#fail(call, new WorkerError('queue-full'));
     else this.#fail(call, new WorkerError('force-start-unmet'));
@@ -151,17 +149,23 @@ export class Lambda {
       return;
     }
     this.#options.room.busy(instance);
+    this.#serve(instance, call);
+  }
+
+  #serve(instance: Instance, call: Call): void {
     call.phases.mark('queue');
     instance.serve(call);
   }
 
-  #start(call: Call, code: Resolved, cold: ColdClass | undefined, otherwise: 'queue' | 'refuse' | 'unmet'): void {
+  #startFor(call: Call, code: Resolved, { cold, otherwise }: Extract<Placement, { at: 'start' }>): void {
+    if (this.#options.room.take()) this.#start(call, code, cold);
+    else if (otherwise === 'queue') this.#wait(call);
+    else this.#fail(call, new WorkerError(otherwise === 'refuse' ? 'no-room' : 'force-start-unmet'));
+  }
+
+  /** Its place is taken. */
+  #start(call: Call, code: Resolved, cold: ColdClass | undefined): void {
     const { room, backend } = this.#options;
-    if (!room.take()) {
-      if (otherwise === 'queue') this.#wait(call);
-      else this.#fail(call, new WorkerError(otherwise === 'refuse' ? 'no-room' : 'force-start-unmet'));
-      return;
-    }
     call.phases.mark('queue');
     try {
       const instance = new Instance(backend, this.#instanceOptions(code), call, cold);
@@ -192,10 +196,9 @@ export class Lambda {
       void instance.close();
       return;
     }
-    const call = this.#next();
+    const call = this.#queue.shift();
     if (call !== undefined) {
-      call.phases.mark('queue');
-      instance.serve(call);
+      this.#serve(instance, call);
       return;
     }
     this.#idle.push(instance);
@@ -216,51 +219,32 @@ export class Lambda {
   // ---- calls that wait
 
   #wait(call: Call): void {
-    const waiting = { call, since: performance.now() };
-    this.#queue.push(waiting);
-    call.cancel = () => {
-      const at = this.#queue.indexOf(waiting);
-      if (at >= 0) this.#queue.splice(at, 1);
-      this.#fail(call, new WorkerError('sandbox-died', { detail: 'the client is gone' }));
-    };
-    if (this.#queue.length === 1) this.#watch();
-    this.#options.room.wait(this.#whenRoom);
+    this.#queue.push(call);
+    if (!this.#options.room.available) this.#options.room.wait(this.#whenRoom);
   }
 
   readonly #whenRoom = (): void => this.#pump();
 
   /** Starts instances for calls that wait, as far as there is room. */
   #pump(): void {
-    const code = this.#code;
-    while (code !== undefined && this.#queue.length > 0 && this.#instances.size < this.#options.maxInstances) {
-      if (!this.#options.room.available) {
-        this.#options.room.wait(this.#whenRoom);
-        return;
-      }
-      const call = this.#next();
-      if (call !== undefined) this.#start(call, code, undefined, 'refuse');
+    while (this.#queue.length > 0 && this.#startForFirst()) {
+      // one more
     }
   }
 
-  #next(): Call | undefined {
-    const call = this.#queue.shift()?.call;
-    if (call !== undefined) call.cancel = undefined;
-    return call;
-  }
-
-  /** No call waits for longer than it may run. */
-  #watch(): void {
-    clearTimeout(this.#patience);
-    const first = this.#queue[0];
-    if (first === undefined) return;
-    this.#patience = setTimeout(
-      () => {
-        const call = this.#queue[0] === first ? this.#next() : undefined;
-        if (call !== undefined) this.#fail(call, new WorkerError('no-room'));
-        this.#watch();
-      },
-      Math.max(0, first.since + this.#options.timeLimitMs - performance.now()),
-    );
+  /** Starts an instance for the first call that waits. False when there may be no more, or no room now. */
+  #startForFirst(): boolean {
+    const { room, maxInstances } = this.#options;
+    const code = this.#code;
+    if (code === undefined || this.#instances.size >= maxInstances) return false;
+    if (!room.take()) {
+      room.wait(this.#whenRoom);
+      return false;
+    }
+    const call = this.#queue.shift();
+    if (call === undefined) room.free();
+    else this.#start(call, code, undefined);
+    return call !== undefined;
   }
 
   #fail(call: Call, error: unknown): void {
@@ -268,4 +252,8 @@ export class Lambda {
     call.settle({ at: 'failed', error: asWorkerError(error), start: undefined });
     if (this.#code === undefined && this.#instances.size === 0 && this.#queue.length + this.#arriving === 0) this.#options.onEmpty();
   }
+}
+
+function clientGone(): WorkerError {
+  return new WorkerError('sandbox-died', { detail: 'the client is gone' });
 }

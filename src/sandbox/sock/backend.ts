@@ -8,7 +8,7 @@ import type { Slot } from '../zygote/slots.ts';
 import { Zygote } from '../zygote/zygote.ts';
 import { buildRoot } from './base-root.ts';
 import { Cgroups, type Controller, type Limits } from './cgroups.ts';
-import { Leaf, type LeafOwner } from './leaf.ts';
+import { Leaf, type LeafOwner, Received } from './leaf.ts';
 import type { Native } from './native.ts';
 import { UidRange } from './uids.ts';
 
@@ -42,6 +42,7 @@ type ZygoteState =
 export class SockBackend implements Backend, LeafOwner {
   readonly #options: SockOptions;
   readonly #cgroups: Cgroups;
+  readonly #received: Received;
   readonly #uids: UidRange;
   readonly #leaves = new Map<Leaf, Zygote>();
   readonly #closing = new Set<Promise<void>>();
@@ -60,6 +61,7 @@ export class SockBackend implements Backend, LeafOwner {
   constructor(options: SockOptions) {
     this.#options = options;
     const { native, workerDir } = options;
+    this.#received = new Received(native.received);
     this.#uids = UidRange.claim(native);
     this.#freeUids = Array.from({ length: this.#uids.size / uidsPerZygote }, (_, i) => this.#uids.first + i * uidsPerZygote);
     this.#cgroups = Cgroups.open(native, workerDir);
@@ -174,7 +176,7 @@ export class SockBackend implements Backend, LeafOwner {
   }
 
   #leaf(start: ColdClass, spec: SandboxSpec, first: SandboxRequest): Leaf {
-    const leaf = new Leaf(`${++this.#ids}`, start, this);
+    const leaf = new Leaf(`${++this.#ids}`, start, this, this.#received);
     leaf.adopt(spec);
     leaf.request(first);
     this.#starting.add(leaf);
@@ -199,7 +201,7 @@ export class SockBackend implements Backend, LeafOwner {
     if (this.#closed || zygote?.at !== 'serving') return;
     const view = { ready: this.#ready.length, coming: this.#coming, starting: this.#starting.size, target: this.#options.standbys };
     for (let n = standbysToBegin(view); n > 0; n--) {
-      const leaf = new Leaf(`${++this.#ids}`, 'standby', this);
+      const leaf = new Leaf(`${++this.#ids}`, 'standby', this, this.#received);
       this.#coming++;
       let came = false;
       const arrived = (): void => {

@@ -5,7 +5,8 @@ const type = { request: 3, body: 4 } as const;
 const last = 1;
 const headBytes = 12;
 const maxPayload = 1 << 20;
-const timingBytes = 40;
+/** The timing at the beginning of a frame that ends a reply; what follows is the last of the body. */
+export const timingBytes = 40;
 
 /** All frames of one request in one buffer. `number` counts the requests of a channel; `requestId` must be plain visible ASCII. */
 export function requestFrames(number: number, requestId: string, body: Uint8Array): Buffer {
@@ -48,14 +49,11 @@ export interface Timing {
 // CLOCK_MONOTONIC at performance.now() === 0, in ms.
 const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
-/** The two parts of a frame that ends a reply. The addon has seen to it that it is long enough. */
-export function ending(payload: Buffer): { timing: Timing; rest: Buffer } {
-  const ms = (at: number): number => {
-    const ns = payload.readUInt32LE(at) + payload.readUInt32LE(at + 4) * 0x1_0000_0000;
+/** Reads the timing at the beginning of a frame that ends a reply. The addon has seen to it that the frame is long enough. */
+export function readTiming(received: DataView, at: number): Timing {
+  const ms = (offset: number): number => {
+    const ns = received.getUint32(at + offset, true) + received.getUint32(at + offset + 4, true) * 0x1_0000_0000;
     return ns === 0 ? 0 : ns / 1e6 - origin;
   };
-  return {
-    timing: { born: ms(0), sealed: ms(8), received: ms(16), loaded: ms(24), handled: ms(32) },
-    rest: payload.subarray(timingBytes),
-  };
+  return { born: ms(0), sealed: ms(8), received: ms(16), loaded: ms(24), handled: ms(32) };
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { type ErrorCode, WorkerError } from '../../errors.ts';
 import type { ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
 import { freeze, type Slot } from '../zygote/slots.ts';
-import { ending, requestFrames, type Timing } from './frames.ts';
+import { readTiming, requestFrames, type Timing, timingBytes } from './frames.ts';
 import { Lines } from './lines.ts';
 import { frameType, type NativeProcess, type ProcessHandlers } from './native.ts';
 
@@ -16,6 +16,23 @@ export interface LeafOwner {
   oomKills(slot: Slot): number;
 }
 
+/** Where the addon puts what it reads. */
+export class Received {
+  readonly view: DataView;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  copy(offset: number, length: number): Buffer {
+    const own = Buffer.allocUnsafe(length);
+    own.set(this.#bytes.subarray(offset, offset + length));
+    return own;
+  }
+}
+
 type State = { readonly at: 'waiting' } | { readonly at: 'running' } | { readonly at: 'closing' } | { readonly at: 'gone' };
 
 const maxReplyBytes = 64 << 20;
@@ -26,6 +43,7 @@ export class Leaf implements Sandbox {
   readonly closed: Promise<void>;
   slot: Slot | undefined;
   readonly #owner: LeafOwner;
+  readonly #received: Received;
   #spec: SandboxSpec | undefined;
   #onReady: (() => void) | undefined;
   #process: NativeProcess | undefined;
@@ -42,10 +60,11 @@ export class Leaf implements Sandbox {
   #lastRequestId: string | undefined;
   #oomKillsBefore = 0;
 
-  constructor(id: string, start: ColdClass, owner: LeafOwner) {
+  constructor(id: string, start: ColdClass, owner: LeafOwner, received: Received) {
     this.id = id;
     this.start = start;
     this.#owner = owner;
+    this.#received = received;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
   }
 
@@ -109,7 +128,7 @@ export class Leaf implements Sandbox {
 
   #handlers(): ProcessHandlers {
     return {
-      onFrame: (type, number, payload) => this.#onFrame(type, number, payload),
+      onFrame: (type, number, offset, length) => this.#onFrame(type, number, offset, length),
       onOutput: (stream, bytes) => (stream === 1 ? this.#out : this.#err).write(bytes),
       onExit: (code, signal, reason) => {
         this.#flushLines();
@@ -135,7 +154,7 @@ export class Leaf implements Sandbox {
     return requestFrames(this.#number, request.requestId, request.body);
   }
 
-  #onFrame(type: number, number: number, payload: Buffer): void {
+  #onFrame(type: number, number: number, offset: number, length: number): void {
     if (type === frameType.ready) {
       this.#onReady?.();
       this.#onReady = undefined;
@@ -144,21 +163,22 @@ export class Leaf implements Sandbox {
     if (this.#request === undefined || number !== this.#number) {
       this.#misbehaves('a reply to no request');
     } else if (type === frameType.body) {
-      this.#body.push(payload);
-      this.#bodyBytes += payload.length;
+      this.#body.push(this.#received.copy(offset, length));
+      this.#bodyBytes += length;
       if (this.#bodyBytes > maxReplyBytes) this.#refuse('reply-too-large');
     } else if (type === frameType.reply) {
-      this.#head = replyHead(payload);
+      this.#head = replyHead(this.#received.copy(offset, length));
       if (this.#head === undefined) this.#misbehaves('a reply with an invalid head');
     } else {
-      this.#answer(payload);
+      this.#answer(offset, length);
     }
   }
 
-  #answer(endPayload: Buffer): void {
+  #answer(offset: number, length: number): void {
     const request = this.#request;
     if (request === undefined) return;
-    const { timing, rest } = ending(endPayload);
+    const timing = readTiming(this.#received.view, offset);
+    const rest = this.#received.copy(offset + timingBytes, length - timingBytes);
     const body = this.#body.length === 0 ? rest : Buffer.concat([...this.#body, rest]);
     const head = this.#head;
     this.#reset();

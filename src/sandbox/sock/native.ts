@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 export const frameType = { ready: 1, body: 4, end: 5, reply: 6 } as const;
 
 export interface ProcessHandlers {
-  /** A frame of the channel; `payload` is the receiver's own. */
-  onFrame(type: number, request: number, payload: Buffer): void;
+  /** A frame of the channel, its payload in `received` from `offset` on, until this returns. */
+  onFrame(type: number, request: number, offset: number, length: number): void;
   onOutput(stream: 1 | 2, bytes: Buffer): void;
   /** The end, reaped: exit code or -1, signal or 0, and what the worker knows beyond that. Called exactly once, last. */
   onExit(code: number, signal: number, reason: string | undefined): void;
@@ -55,6 +55,7 @@ export interface SpawnOptions {
 }
 
 export interface Native {
+  readonly received: Uint8Array;
   ForkServer: new (control: number, handlers: { onServing(): void; onGone(reason: string): void }) => ForkServer;
   userNamespace(ids: readonly (readonly [inside: number, outside: number, count: number])[]): number;
   bindTree(path: string): number;

@@ -131,7 +131,14 @@ export class Zygote {
             [rlimit.messages, 819_200],
           ],
           argv: ['/usr/bin/python3', '-I', '/runtime/zygote.py'],
-          environment: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'USER=lambda', 'LANG=C.UTF-8', 'TMPDIR=/tmp', 'LD_PRELOAD=/runtime/guest.so'],
+          environment: [
+            'PATH=/usr/local/bin:/usr/bin:/bin',
+            'HOME=/tmp',
+            'USER=lambda',
+            'LANG=C.UTF-8',
+            'TMPDIR=/tmp',
+            'LD_PRELOAD=/runtime/guest.so',
+          ],
         },
         {
           onFrame: () => {},

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ending, requestFrames } from '../../../src/sandbox/sock/frames.ts';
+import { readTiming, requestFrames, type Timing } from '../../../src/sandbox/sock/frames.ts';
 
 const mib = 1 << 20;
 
@@ -14,6 +14,12 @@ interface Request {
   readonly last: readonly boolean[];
   readonly head: unknown;
   readonly body: Buffer;
+}
+
+/** Between two other bytes, as the addon hands it over in a larger buffer. */
+function timing(payload: Buffer): Timing {
+  const received = Buffer.concat([Buffer.from('>'), payload, Buffer.from('<')]);
+  return readTiming(new DataView(received.buffer, received.byteOffset, received.length), 1);
 }
 
 /** As native/core/wire.h has it: length, version, type, flags, request; the first payload begins with the length of the head. */
@@ -76,16 +82,11 @@ test('any number and body come out as they went in', () => {
   );
 });
 
-test('what follows the times in a last frame is body', () => {
-  assert.equal(`${ending(Buffer.concat([Buffer.alloc(40), Buffer.from('rest')])).rest}`, 'rest');
-  assert.equal(ending(Buffer.alloc(40)).rest.length, 0);
-});
-
 test('times of the leaf are on the clock of performance.now()', () => {
   const payload = Buffer.alloc(40);
   const before = performance.now();
   payload.writeBigUInt64LE(process.hrtime.bigint(), 16);
-  const { born, sealed, received, loaded, handled } = ending(payload).timing;
+  const { born, sealed, received, loaded, handled } = timing(payload);
   assert.ok(received >= before - 1 && received <= performance.now() + 1, `${received} is not about ${before}`);
   assert.deepEqual([born, sealed, loaded, handled], [0, 0, 0, 0]);
 });
@@ -95,6 +96,6 @@ test('times beyond 32 bits of nanoseconds keep their microseconds', () => {
   const day = 86_400_000_000_000n;
   payload.writeBigUInt64LE(day, 0);
   payload.writeBigUInt64LE(day + 1_500_000n, 8);
-  const { born, sealed } = ending(payload).timing;
+  const { born, sealed } = timing(payload);
   assert.ok(Math.abs(sealed - born - 1.5) < 0.001);
 });
