@@ -29,7 +29,7 @@ export interface FakeClock {
   forward(ms: number): void;
 }
 
-/** Takes the place of setTimeout and clearTimeout until the test ends. */
+/** Takes the place of setTimeout, clearTimeout and performance.now until the test ends. */
 export function fakeClock(t: TestContext): FakeClock {
   let now = 0;
   const timers = new Set<FakeTimer>();
@@ -38,6 +38,7 @@ export function fakeClock(t: TestContext): FakeClock {
     timers.add(timer);
     return timer;
   });
+  t.mock.method(performance, 'now', () => now);
   t.mock.method(globalThis, 'clearTimeout', (timer: FakeTimer | undefined) => {
     if (timer !== undefined) timers.delete(timer);
   });
