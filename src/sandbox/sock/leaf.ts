@@ -36,6 +36,8 @@ export class Received {
 type State = { readonly at: 'waiting' } | { readonly at: 'running' } | { readonly at: 'closing' } | { readonly at: 'gone' };
 
 const maxReplyBytes = 64 << 20;
+/** Each frame costs memory beyond its bytes, the empty one too. */
+const maxBodyFrames = 1 << 16;
 
 export class Leaf implements Sandbox {
   readonly id: string;
@@ -155,17 +157,17 @@ export class Leaf implements Sandbox {
   }
 
   #onFrame(type: number, number: number, offset: number, length: number): void {
-    if (type === frameType.ready) {
-      this.#onReady?.();
+    if (type === frameType.ready && this.#onReady !== undefined) {
+      this.#onReady();
       this.#onReady = undefined;
-      return;
-    }
-    if (this.#request === undefined || number !== this.#number) {
+    } else if (this.#request === undefined || number !== this.#number) {
       this.#misbehaves('a reply to no request');
     } else if (type === frameType.body) {
       this.#body.push(this.#received.copy(offset, length));
       this.#bodyBytes += length;
-      if (this.#bodyBytes > maxReplyBytes) this.#refuse('reply-too-large');
+      if (this.#bodyBytes > maxReplyBytes || this.#body.length > maxBodyFrames) this.#refuse('reply-too-large');
+    } else if (type === frameType.ready || (type === frameType.reply && (this.#head !== undefined || this.#body.length > 0))) {
+      this.#misbehaves('a frame out of its order');
     } else if (type === frameType.reply) {
       this.#head = replyHead(this.#received.copy(offset, length));
       if (this.#head === undefined) this.#misbehaves('a reply with an invalid head');
