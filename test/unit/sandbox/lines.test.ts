@@ -40,3 +40,30 @@ test('memory stays bounded while no newline comes', () => {
   assert.ok(out.length >= 5);
   assert.ok(out.every((line) => line.length <= 16 * 1024));
 });
+
+test('what is printed faster than a thousand lines a second is dropped after a while, and told', () => {
+  const out: string[] = [];
+  let now = 0;
+  const cutter = new Lines(
+    (line) => out.push(line),
+    () => now,
+  );
+  cutter.write(Buffer.alloc(65_536, '\n'));
+  cutter.write(Buffer.alloc(65_536, '\n'));
+  assert.equal(out.length, 10_000);
+  now += 1000;
+  cutter.write(Buffer.from('again\n'));
+  assert.deepEqual(out.slice(10_000), [`(${2 * 65_536 - 10_000} bytes of output are missing here: there was too much of it)`, 'again']);
+});
+
+test('what is dropped at the end of a request is told with it', () => {
+  const out: string[] = [];
+  const cutter = new Lines(
+    (line) => out.push(line),
+    () => 0,
+  );
+  for (let i = 0; i < 1000; i++) cutter.write(Buffer.alloc(16 * 1024, 'x'));
+  cutter.flush();
+  assert.ok(out.length < 700, 'long lines cost more than short ones');
+  assert.match(out.at(-1) ?? '', /^\(\d+ bytes of output are missing here/);
+});
