@@ -7,15 +7,25 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { StartClass } from '../../src/sandbox/sandbox.ts';
 
 /** The options of a test that starts a worker: skipped where none can run, unless REQUIRE_KERNEL=1. */
 export const needsRoot = process.getuid?.() === 0 || process.env.REQUIRE_KERNEL === '1' ? {} : { skip: 'needs root' };
 
-/** A TestContext, or `{ after }` of node:test for a worker that a whole suite shares. */
+/** A TestContext, or a suite's. */
 export interface Owner {
   after(cleanUp: () => Promise<void>): void;
+}
+
+/** For what all tests of a suite share; called in the body of `describe`. (`after` called within a hook would clean up as the hook ends.) */
+export function suiteOwner(): Owner {
+  const cleanUps: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+  });
+  return { after: (cleanUp) => void cleanUps.push(cleanUp) };
 }
 
 export interface CallOptions {

@@ -5,10 +5,10 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import type { ColdClass } from '../../../src/sandbox/sandbox.ts';
 import { packageRoot } from '../../../src/sandbox/sock/native.ts';
-import { type Answer, needsRoot, startWorker, type Worker } from '../worker.ts';
+import { type Answer, needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 
 export const coldClasses: readonly ColdClass[] = ['standby', 'forked', 'spawned'];
 
@@ -85,9 +85,10 @@ export interface TableOptions {
 export function table({ group, attempts, config, given, under }: TableOptions): void {
   for (const start of coldClasses) {
     describe(`${group}: a ${start} lambda cannot`, needsRoot, () => {
+      const owner = suiteOwner();
       let outcomes: Outcomes = {};
       before(async () => {
-        const worker = await startWorker({ after }, { lambdas: { attack: source(group) }, ...(config && { config }) });
+        const worker = await startWorker(owner, { lambdas: { attack: source(group) }, ...(config && { config }) });
         const event = { attacks: attempts.map((a) => a.attack), given: (await given?.(worker)) ?? {} };
         const answer = await callCold(worker, 'attack', event, start);
         assert.equal(answer.status, 200, answer.text);
@@ -98,9 +99,10 @@ export function table({ group, attempts, config, given, under }: TableOptions): 
   }
   describe(`${group}: without a sandbox one can`, needsRoot, () => {
     const controls = attempts.filter((a) => typeof a.control !== 'string');
+    const owner = suiteOwner();
     let outcomes: Outcomes = {};
     before(async () => {
-      const there = given === undefined ? {} : await given(await startWorker({ after }));
+      const there = given === undefined ? {} : await given(await startWorker(owner));
       outcomes = await onHost({ group, attacks: controls.map((a) => a.attack), given: there, ...(under && { under }) });
     });
     for (const { attack, what, control } of controls) if (typeof control === 'function') test(what, () => control(outcomes[attack] ?? {}));

@@ -1,0 +1,101 @@
+// The channel: whatever a lambda writes to it ends the lambda at the most. The worker and its neighbours go on.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { type Answer, needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
+import { callCold, coldClasses, source } from './attempts.ts';
+
+const answersWell =
+  (expected: string) =>
+  (answer: Answer): void => {
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.text, expected);
+  };
+const failsWith =
+  (status: number, code: string) =>
+  (answer: Answer): void => {
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.json<{ error: { code: string } }>().error.code, code);
+  };
+const died = failsWith(502, 'sandbox-died');
+const invalid = failsWith(502, 'reply-invalid');
+const late = failsWith(504, 'time-limit');
+
+const expectations: Readonly<Record<string, (answer: Answer) => void>> = {
+  garbage: died,
+  zeros: died,
+  'a wrong version': died,
+  'a frame of 4 GiB': died,
+  'a frame over the limit': died,
+  flags: died,
+  'an unknown frame': died,
+  "the worker's frame": died,
+  'a failure of set-up that is none': failsWith(503, 'start-failed'),
+  'a short failure': died,
+  'an end without times': died,
+  'half a frame': late,
+  'a reply of another request': invalid,
+  'a reply of request 0': invalid,
+  'ready again': invalid,
+  'nothing but an end': answersWell('"well"'),
+  'times from nowhere': (answer) => {
+    answersWell('"well"')(answer);
+    for (const [, ms] of `${answer.headers['server-timing']}`.matchAll(/dur=([^,]*)/g))
+      assert.ok(Number(ms) >= 0 && Number(ms) < 60_000, ms);
+  },
+  'two replies': answersWell('"first"'),
+  'frames after the reply': (answer) => (answer.status === 200 ? answersWell('"first"') : invalid)(answer), // which of the two comes first
+  'two heads': invalid,
+  'a head after the body': invalid,
+  'a head that is no JSON': invalid,
+  'a head that is a list': invalid,
+  'a head of brackets': invalid,
+  'a head without status': invalid,
+  'status 101': invalid,
+  'status 99999': invalid,
+  'status in words': invalid,
+  'an error that it may not name': invalid,
+  'a line break in a header name': invalid,
+  'a line break in a header value': invalid,
+  'a line feed in a header value': invalid,
+  'an end of the head in a header value': invalid,
+  'a NUL in a header value': invalid,
+  'a header name with a colon': invalid,
+  'a header without a name': invalid,
+  'a wide character in a header': invalid,
+  "the worker's own headers": (answer) => {
+    answersWell('body')(answer);
+    assert.equal(answer.headers['content-length'], '4');
+    assert.equal(answer.headers['transfer-encoding'], undefined);
+    for (const name of ['x-request-id', 'x-start-class', 'server-timing', 'date', 'connection', 'upgrade'])
+      assert.notEqual(answer.headers[name], '1', name);
+  },
+  'a body where none may be (204)': (answer) => assert.deepEqual([answer.status, answer.text], [204, '']),
+  'a body where none may be (304)': (answer) => assert.deepEqual([answer.status, answer.text], [304, '']),
+  'a closed channel': died,
+  'a channel shut down': died,
+  'a process that goes on': died,
+  'another program': died,
+  'an exit': died,
+  'a crash': died,
+  'nothing at all': late,
+};
+
+const neighbour = 'calls = 0\ndef f(event):\n  global calls\n  calls += 1\n  return calls';
+
+for (const start of coldClasses) {
+  describe(`a ${start} lambda that sends`, needsRoot, () => {
+    const owner = suiteOwner();
+    let worker: Worker;
+    let calls = 0;
+    before(async () => {
+      worker = await startWorker(owner, { lambdas: { attack: source('channel'), neighbour }, config: { limits: { runtime_sec: 1 } } });
+    });
+    for (const [attack, check] of Object.entries(expectations)) {
+      test(`${attack}: harms nobody else`, async () => {
+        check(await callCold(worker, 'attack', { attack }, start));
+        // The same instance that has been there from the first attack on, over the connection that the attack's reply came by.
+        assert.equal((await worker.call('neighbour')).text, `${++calls}`);
+      });
+    }
+  });
+}

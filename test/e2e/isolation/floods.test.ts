@@ -1,0 +1,40 @@
+// Floods: a lambda that sends without end is ended; meanwhile the worker's memory stays bounded and its neighbours are answered.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { needsRoot, startWorker } from '../worker.ts';
+import { callCold, source } from './attempts.ts';
+import { residentMib } from './host.ts';
+
+const floods = {
+  'empty frames without end': 502,
+  'frames of one byte without end': 502,
+  'heads without end': 502,
+  'ready without end': 502,
+  'a body without end': 502,
+  'lines without end': 504,
+  'a line without end': 504,
+};
+/** What the worker may grow by: the reply's limit of 64 MiB, once over in V8's hands, and room for its garbage. */
+const mostGrowthMib = 256;
+
+describe('a lambda that floods', needsRoot, () => {
+  for (const [attack, status] of Object.entries(floods)) {
+    test(`the worker with ${attack} is ended, and starves nobody`, async (t) => {
+      const config = { limits: { runtime_sec: 3 }, log_output: false };
+      const worker = await startWorker(t, { lambdas: { attack: source('channel'), neighbour: 'def f(event): return "well"' }, config });
+      await worker.call('neighbour');
+      const before = residentMib(worker.pid);
+      let flooding = true;
+      const flood = callCold(worker, 'attack', { attack }, 'forked').finally(() => (flooding = false));
+      let [answers, most] = [0, before];
+      while (flooding) {
+        assert.equal((await worker.call('neighbour')).text, '"well"');
+        answers++;
+        most = Math.max(most, residentMib(worker.pid));
+      }
+      t.diagnostic(`${answers} answers meanwhile; ${before.toFixed(0)} MiB before, ${most.toFixed(0)} at the most`);
+      assert.equal((await flood).status, status, (await flood).text);
+      assert.ok(most - before < mostGrowthMib, `${before} MiB before, ${most} at the most`);
+    });
+  }
+});
