@@ -78,9 +78,9 @@ void write_file(const Steps& s, const char* path, const char* text) noexcept {
 // that it owns them; mounts are moved while the process is still the host's root, who alone may walk to their places; limits are set
 // before the ids change; the ids end the host's root; the parent-death signal comes after them, since they clear it; no_new_privs is what
 // lets the filter in, and the filter is last.
-void sock_walk_spawn(Plan* plan) noexcept {
-  const Plan& p = *plan;
-  const Steps s{&plan->failure};
+void sock_walk_spawn(void* plan) noexcept {
+  const Plan& p = *static_cast<Plan*>(plan);
+  const Steps s{&static_cast<Plan*>(plan)->failure};
   write_file(s, "/proc/self/oom_score_adj", p.oom_score_adj);
   s.must(call(__NR_setns, p.user, CLONE_NEWUSER), Step::kEnterUser);
   s.must(call(__NR_unshare, static_cast<long>(p.namespaces)), Step::kUnshare);
@@ -107,7 +107,8 @@ void sock_walk_spawn(Plan* plan) noexcept {
 }
 
 // Off every request's path (about 0.7 ms). The namespace belongs to the zygote's user namespace, else its leaves may not enter it.
-void sock_walk_network(sock::MakePlan* plan) noexcept {
+void sock_walk_network(void* p) noexcept {
+  auto* plan = static_cast<sock::MakePlan*>(p);
   const Steps s{&plan->failure};
   s.must(call(__NR_setns, plan->user, CLONE_NEWUSER), Step::kEnterUser);
   s.must(call(__NR_unshare, CLONE_NEWNET), Step::kUnshare);
@@ -123,7 +124,8 @@ void sock_walk_network(sock::MakePlan* plan) noexcept {
   for (;;) (void)call(__NR_exit_group, 0);
 }
 
-void sock_walk_proc(sock::MakePlan* plan) noexcept {
+void sock_walk_proc(void* p) noexcept {
+  auto* plan = static_cast<sock::MakePlan*>(p);
   const Steps s{&plan->failure};
   const long context = s.must(call(__NR_fsopen, at("proc"), FSOPEN_CLOEXEC), Step::kMountProc, 0);
   s.must(call(__NR_fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0), Step::kMountProc, 1);

@@ -106,11 +106,11 @@ OwnFd user_namespace(const std::vector<IdRange>& ids) {
 }
 
 OwnFd network_namespace(int user) {
-  return made_by({.flags = 0, .walk = [](void* p) { sock_walk_network(static_cast<MakePlan*>(p)); }}, user, "network namespace");
+  return made_by({.flags = 0, .walk = sock_walk_network}, user, "network namespace");
 }
 
 OwnFd empty_proc() {
-  return made_by({.flags = CLONE_NEWPID, .walk = [](void* p) { sock_walk_proc(static_cast<MakePlan*>(p)); }}, -1, "/proc");
+  return made_by({.flags = CLONE_NEWPID, .walk = sock_walk_proc}, -1, "/proc");
 }
 
 bool network_unused(int network) {

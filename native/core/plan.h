@@ -52,9 +52,10 @@ struct MakePlan {
 }  // namespace sock
 
 extern "C" {
-[[noreturn]] void sock_walk_spawn(sock::Plan* plan) noexcept;
-[[noreturn]] void sock_walk_network(sock::MakePlan* plan) noexcept;
-[[noreturn]] void sock_walk_proc(sock::MakePlan* plan) noexcept;
+/// These are what a clone calls, so that nothing compiled otherwise runs in between. The first takes a sock::Plan, the next two a sock::MakePlan.
+[[noreturn]] void sock_walk_spawn(void* plan) noexcept;
+[[noreturn]] void sock_walk_network(void* plan) noexcept;
+[[noreturn]] void sock_walk_proc(void* plan) noexcept;
 /// Does nothing until it is killed.
 [[noreturn]] void sock_walk_wait(void*) noexcept;
 }

@@ -56,8 +56,7 @@ Child spawn(const SpawnOptions& options) {
             .failure = {}};
   // The child's change of ids makes the memory that it shares undumpable, so that nobody of its new id can look into it; ours again when it has gone.
   const int dumpable = prctl(PR_GET_DUMPABLE);
-  Child child = clone_sharing(
-      {.flags = CLONE_VFORK, .cgroup = options.cgroup, .walk = [](void* p) { sock_walk_spawn(static_cast<Plan*>(p)); }, .plan = &plan});
+  Child child = clone_sharing({.flags = CLONE_VFORK, .cgroup = options.cgroup, .walk = sock_walk_spawn, .plan = &plan});
   if (dumpable == 1) (void)prctl(PR_SET_DUMPABLE, 1);
   if (plan.failure.error != 0) {
     (void)reap(child.pidfd.get());
