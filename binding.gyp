@@ -1,6 +1,18 @@
 # Builds: the core (C++20, knows nothing of Node), the child of a clone (no libc), the addon, the guest library, and with -Dtests=1 the core's tests.
 {
-  "variables": { "tests%": 0 },
+  "variables": {
+    "tests%": 0,
+    "core_sources": [
+      "native/core/attacher.cc", "native/core/bpf.cc", "native/core/cgroup.cc", "native/core/clone.cc", "native/core/forking.cc", "native/core/frames.cc",
+      "native/core/mounts.cc", "native/core/namespaces.cc", "native/core/policy.cc", "native/core/spawn.cc", "native/core/words.cc"
+    ],
+    "guest_sources": ["native/guest/atfork.cc", "native/guest/guest.cc", "native/guest/leaf.cc"],
+    "test_sources": [
+      "native/test/bpf_machine.cc", "native/test/bpf_test.cc", "native/test/cgroup_test.cc", "native/test/fd_test.cc", "native/test/forking_test.cc",
+      "native/test/frames_test.cc", "native/test/harness.cc", "native/test/mounts_test.cc", "native/test/namespaces_test.cc",
+      "native/test/policy_test.cc", "native/test/rig.cc", "native/test/spawn_test.cc", "native/test/zygote_rig.cc", "native/test/zygote_test.cc"
+    ]
+  },
   "target_defaults": {
     "cflags": ["-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
@@ -21,10 +33,7 @@
       "export_dependent_settings": ["child"],
       "cflags_cc!": ["-fno-exceptions"],
       "cflags_cc": ["-fPIC", "-fexceptions"],
-      "sources": [
-        "native/core/attacher.cc", "native/core/bpf.cc", "native/core/cgroup.cc", "native/core/clone.cc", "native/core/forking.cc", "native/core/frames.cc",
-        "native/core/mounts.cc", "native/core/namespaces.cc", "native/core/policy.cc", "native/core/spawn.cc", "native/core/words.cc"
-      ]
+      "sources": ["<@(core_sources)"]
     },
     {
       "target_name": "sock",
@@ -40,9 +49,42 @@
       "target_name": "guest",
       "type": "shared_library",
       "product_prefix": "",
-      "sources": ["native/guest/atfork.cc", "native/guest/guest.cc", "native/guest/leaf.cc"],
+      "sources": ["<@(guest_sources)"],
       "cflags_cc": ["-fPIC", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-stack-protector", "-fno-threadsafe-statics", "-O2"],
       "ldflags": ["-nostdlib", "-Wl,-z,relro,-z,now"]
+    },
+    {
+      "target_name": "bare_zygote",
+      "type": "executable",
+      "sources": ["native/bare/bare_zygote.cc", "<@(guest_sources)"],
+      "cflags_cc": [
+        "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-stack-protector", "-fno-threadsafe-statics", "-fno-asynchronous-unwind-tables", "-O2"
+      ],
+      "ldflags!": ["-rdynamic"],
+      "ldflags": ["-nostdlib", "-static", "-Wl,-z,noseparate-code"]
     }
+  ],
+  "conditions": [
+    ["tests==1", {
+      "targets": [
+        {
+          "target_name": "core_test",
+          "type": "executable",
+          "dependencies": ["core", "bare_zygote"],
+          "sources": ["<@(test_sources)"],
+          "cflags_cc!": ["-fno-exceptions"],
+          "cflags_cc": ["-fexceptions"]
+        },
+        {
+          "target_name": "core_test_asan",
+          "type": "executable",
+          "dependencies": ["child", "bare_zygote"],
+          "sources": ["<@(core_sources)", "<@(test_sources)"],
+          "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-O3"],
+          "cflags_cc": ["-fexceptions", "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+          "ldflags": ["-fsanitize=address,undefined"]
+        }
+      ]
+    }]
   ]
 }

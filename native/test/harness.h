@@ -38,6 +38,8 @@ void expect_equal(const A& got, const B& wanted, const std::string& what, std::s
 SysError expect_throw(const std::string& what, const std::function<void()>& attempt, std::source_location at = std::source_location::current());
 
 void need_root();
+/// For a test that gives up what LeakSanitizer needs at the end of the process.
+void without_leak_check();
 
 }  // namespace sock::test
 
