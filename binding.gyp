@@ -73,14 +73,14 @@
           "dependencies": ["core", "bare_zygote"],
           "sources": ["<@(test_sources)"],
           "cflags_cc!": ["-fno-exceptions"],
-          "cflags_cc": ["-fexceptions"]
+          "cflags_cc": ["-fexceptions", "-O1"]
         },
         {
           "target_name": "core_test_asan",
           "type": "executable",
           "dependencies": ["child", "bare_zygote"],
           "sources": ["<@(core_sources)", "<@(test_sources)"],
-          "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-O3"],
+          "cflags_cc!": ["-fno-exceptions", "-fno-rtti"],
           "cflags_cc": ["-fexceptions", "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
           "ldflags": ["-fsanitize=address,undefined"]
         }
