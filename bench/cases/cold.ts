@@ -20,10 +20,11 @@ export const cold: Case = {
       (force) =>
         new Requester(setting, { program, name: force, port: worker.port, path: '/run/echo', force, expected: lambda.expected, times: 1 }),
     );
+    await warmUp(worker, requesters, setting.quick ? 100 : 400);
     const fresh = launched(setting, 'python3 -I -c pass', [setting.compile('launch'), python, '-I', '-c', 'pass']);
     const series = await interleave([bareFork(setting), ...requesters, fresh], {
       rounds: setting.rounds(200),
-      warmUp: setting.rounds(50),
+      warmUp: 3,
       unit: 'us',
       settle: () => worker.quiet(standbys),
     });
@@ -42,3 +43,14 @@ export const cold: Case = {
     };
   },
 };
+
+// A worker that has just started runs its own code interpreted; what is of interest is one that has been at work.
+async function warmUp(worker: Worker, requesters: readonly Requester[], times: number): Promise<void> {
+  for (const requester of requesters.filter(({ name }) => name !== 'spawned')) {
+    for (let i = 0; i < times; i++) {
+      await worker.quiet(standbys);
+      await requester.ask();
+    }
+    requester.answers.length = 0;
+  }
+}

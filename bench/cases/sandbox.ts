@@ -18,6 +18,8 @@ export const sandbox: Case = {
     const others = peers(setting);
     const backend = await startBareBackend(setting);
     const { contender, phases } = created(setting, backend);
+    for (let i = 0; i < (setting.quick ? 100 : 400); i++) await contender.sample().then(() => quiet(backend)); // until our own code is compiled
+    phases.clear();
     const turns = { warmUp: 5, unit: 'us', settle: () => quiet(backend) } as const;
     const contenders = [...bareClones(setting), contender, ...others.fast.contenders];
     const series = [...(await interleave(contenders, { ...turns, rounds: setting.rounds(200) }))];
