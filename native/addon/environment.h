@@ -5,33 +5,9 @@
 #include <uv.h>
 
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
 #include "../core/attacher.h"
-
-class Process;
-
-/// Results of the attacher thread on their way to the event loop.
-class Attachments {
- public:
-  explicit Attachments(uv_loop_t* loop);
-  ~Attachments();
-  struct Result {
-    Process* process;
-    int error;
-    size_t sent;
-  };
-  void submit(sock::AttachJob job, Process* process);
-
- private:
-  void deliver();
-
-  std::mutex mutex_;
-  std::vector<Result> results_;
-  uv_async_t* async_;
-  sock::Attacher attacher_;  // last: its thread ends before what it uses
-};
 
 struct Environment {
   explicit Environment(Napi::Env env);
@@ -42,7 +18,7 @@ struct Environment {
   std::vector<uint8_t> output;  // what is read from a log pipe, before it is copied
   Napi::FunctionReference process, fork_server;
   Napi::AsyncContext context;
-  Attachments attachments;
+  sock::Attacher attacher;
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };

@@ -22,12 +22,14 @@ class Poll {
     change(events);
   }
   void change(int events) {
+    handle_->events = events;
     (void)uv_poll_start(&handle_->poll, events, [](uv_poll_t* poll, int status, int ready) {
       auto* state = static_cast<State*>(poll->data);
       state->on_event(status < 0 ? UV_READABLE : ready);  // an error shows at the read that follows
     });
   }
   bool active() const { return handle_ != nullptr; }
+  int events() const { return handle_->events; }
   void stop() {
     if (!handle_) return;
     (void)uv_poll_stop(&handle_->poll);
@@ -38,6 +40,7 @@ class Poll {
  private:
   struct State {
     uv_poll_t poll;
+    int events;
     std::function<void(int)> on_event;
   };
   State* handle_ = nullptr;

@@ -30,10 +30,10 @@ Process* Process::make(Napi::Env env, Napi::Object handlers, sock::LeafEnds ends
   p->on_frame_ = Napi::Persistent(handlers.Get("onFrame").As<Napi::Function>());
   p->on_output_ = Napi::Persistent(handlers.Get("onOutput").As<Napi::Function>());
   p->on_exit_ = Napi::Persistent(handlers.Get("onExit").As<Napi::Function>());
-  p->channel_ = std::make_shared<sock::OwnFd>(std::move(ends.channel));
+  p->channel_ = std::move(ends.channel);
   p->out_ = std::move(ends.out);
   p->err_ = std::move(ends.err);
-  if (p->channel_->open()) p->watch_channel();
+  if (p->channel_.open()) p->watch_channel();
   if (p->out_.open()) p->out_poll_.start(environment.loop, p->out_.get(), UV_READABLE, [p](int) { (void)p->read_output(p->out_poll_, p->out_, 1); });
   if (p->err_.open()) p->err_poll_.start(environment.loop, p->err_.get(), UV_READABLE, [p](int) { (void)p->read_output(p->err_poll_, p->err_, 2); });
   if (pidfd.open()) p->born(std::move(pidfd));
@@ -41,9 +41,9 @@ Process* Process::make(Napi::Env env, Napi::Object handlers, sock::LeafEnds ends
 }
 
 void Process::born(sock::OwnFd pidfd) {
-  pidfd_ = std::make_shared<sock::OwnFd>(std::move(pidfd));
-  exit_poll_.start(Environment::of(Env()).loop, pidfd_->get(), UV_READABLE, [this](int) { on_exit(); });
-  if (killed_) (void)syscall(SYS_pidfd_send_signal, pidfd_->get(), SIGKILL, nullptr, 0);
+  pidfd_ = std::move(pidfd);
+  exit_poll_.start(Environment::of(Env()).loop, pidfd_.get(), UV_READABLE, [this](int) { on_exit(); });
+  if (killed_) (void)syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 void Process::unborn(const std::string& reason) {
@@ -65,28 +65,15 @@ Napi::Value Process::write(const Napi::CallbackInfo& info) {
 // Gives a waiting leaf its lambda: attach(codeDirectory, firstFrames) -> false when it has ended.
 Napi::Value Process::attach(const Napi::CallbackInfo& info) {
   const auto first = info[1].As<Napi::Buffer<uint8_t>>();
-  if (finished_ || !pidfd_) return Napi::Boolean::New(Env(), false);
-  attaching_ = true;
-  outgoing_.assign(first.Data(), first.Data() + first.Length());
-  Ref();
-  Environment::of(Env()).attachments.submit({.pidfd = pidfd_,
-                                             .channel = channel_,
-                                             .code = info[0].As<Napi::String>().Utf8Value(),
-                                             .first = outgoing_,
-                                             .done = nullptr},
-                                            this);
-  return Napi::Boolean::New(Env(), true);
-}
-
-void Process::attached(int error, size_t sent) {
-  attaching_ = false;
-  if (!finished_ && error != 0) {
-    end(std::string("its code could not be attached: ") + strerror(error));
-  } else if (!finished_) {
-    sent_ = sent;
-    flush();
+  if (finished_ || killed_ || !pidfd_.open()) return Napi::Boolean::New(Env(), false);
+  try {
+    Environment::of(Env()).attacher.attach(pidfd_.get(), info[0].As<Napi::String>().Utf8Value());
+  } catch (const sock::SysError& error) {
+    if (error.error == ESRCH) return Napi::Boolean::New(Env(), false);  // its exit follows
+    throw Napi::Error::New(Env(), error.what());
   }
-  Unref();
+  send(first.Data(), first.Length());
+  return Napi::Boolean::New(Env(), true);
 }
 
 uint64_t Process::iteration() const {
@@ -95,29 +82,35 @@ uint64_t Process::iteration() const {
   return metrics.loop_count;
 }
 
-void Process::kill(const Napi::CallbackInfo&) { end("killed by the worker"); }
+// What it says from now on is of no interest; what it has said is read at its end.
+void Process::kill(const Napi::CallbackInfo&) {
+  end("killed by the worker");
+  channel_poll_.stop();
+  out_poll_.stop();
+  err_poll_.stop();
+}
 
 void Process::end(const std::string& reason) {
   if (reason_.empty()) reason_ = reason;
   killed_ = true;
-  if (pidfd_ && !finished_) (void)syscall(SYS_pidfd_send_signal, pidfd_->get(), SIGKILL, nullptr, 0);  // ESRCH: it is ending already
+  if (pidfd_.open() && !finished_) (void)syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);  // ESRCH: it is ending already
 }
 
 void Process::send(const uint8_t* bytes, size_t size) {
   if (finished_ || killed_) return;
-  if (!attaching_ && outgoing_.empty()) {
-    const ssize_t sent = ::send(channel_->get(), bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (outgoing_.empty()) {
+    const ssize_t sent = ::send(channel_.get(), bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent == static_cast<ssize_t>(size)) return;
     if (sent > 0) bytes += sent, size -= static_cast<size_t>(sent);
   }
   if (outgoing_.size() + size > kMostOutgoing) return end("it does not read what is sent to it");
   outgoing_.insert(outgoing_.end(), bytes, bytes + size);
-  if (!attaching_) flush();
+  flush();
 }
 
 void Process::flush() {
   while (sent_ < outgoing_.size()) {
-    const ssize_t sent = ::send(channel_->get(), outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::send(channel_.get(), outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) break;  // EAGAIN: later; anything else: its end is seen by the poll
     sent_ += static_cast<size_t>(sent);
@@ -127,17 +120,18 @@ void Process::flush() {
     outgoing_.clear();
     sent_ = 0;
   }
-  if (channel_poll_.active()) channel_poll_.change(all ? UV_READABLE : UV_READABLE | UV_WRITABLE);
+  const int events = all ? UV_READABLE : UV_READABLE | UV_WRITABLE;
+  if (channel_poll_.active() && channel_poll_.events() != events) channel_poll_.change(events);
 }
 
 // ---- from the process
 
 void Process::watch_channel() {
-  channel_poll_.start(Environment::of(Env()).loop, channel_->get(), UV_READABLE, [this](int events) { on_channel(events); });
+  channel_poll_.start(Environment::of(Env()).loop, channel_.get(), UV_READABLE, [this](int events) { on_channel(events); });
 }
 
 void Process::on_channel(int events) {
-  if ((events & UV_WRITABLE) && !attaching_) flush();
+  if (events & UV_WRITABLE) flush();
   if (events & UV_READABLE) (void)read_channel();
 }
 
@@ -145,7 +139,7 @@ void Process::on_channel(int events) {
 bool Process::read_channel() {
   Napi::Env env = Env();
   uint8_t* const buffer = Environment::of(env).received_bytes;
-  const ssize_t size = recv(channel_->get(), buffer, kReadBytes, MSG_DONTWAIT);
+  const ssize_t size = recv(channel_.get(), buffer, kReadBytes, MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (size <= 0) {
     channel_poll_.stop();
@@ -207,7 +201,7 @@ void Process::on_exit() {
   if (finished_) return;
   sock::Exit exit{-1, 0};
   try {
-    exit = sock::reap(pidfd_->get());
+    exit = sock::reap(pidfd_.get());
   } catch (const sock::SysError& error) {
     if (reason_.empty()) reason_ = error.what();
   }
@@ -232,7 +226,7 @@ void Process::release() {
   out_poll_.stop();
   err_poll_.stop();
   exit_poll_.stop();
-  channel_.reset();  // the attacher may still hold one
+  channel_.reset();
   pidfd_.reset();
   out_.reset();
   err_.reset();

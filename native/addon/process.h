@@ -4,7 +4,6 @@
 
 #include <napi.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,7 +22,6 @@ class Process : public Napi::ObjectWrap<Process> {
   void born(sock::OwnFd pidfd);
   /// The process never came to be.
   void unborn(const std::string& reason);
-  void attached(int error, size_t sent);
 
  private:
   Napi::Value write(const Napi::CallbackInfo& info);
@@ -44,14 +42,13 @@ class Process : public Napi::ObjectWrap<Process> {
   void finish(int code, int signal);
   void release();
 
-  std::shared_ptr<sock::OwnFd> channel_, pidfd_;
-  sock::OwnFd out_, err_;
+  sock::OwnFd channel_, pidfd_, out_, err_;
   Poll channel_poll_, out_poll_, err_poll_, exit_poll_;
   sock::FrameReader reader_;
   std::vector<uint8_t> outgoing_;
   size_t sent_ = 0;
   uint64_t ended_at_ = ~0ull;  // the turn of the event loop in which the last request ended
-  bool attaching_ = false, killed_ = false, finished_ = false;
+  bool killed_ = false, finished_ = false;
   std::string reason_;
   Napi::FunctionReference on_frame_, on_output_, on_exit_;
 };

@@ -76,8 +76,10 @@ Program tree(const std::vector<Range>& all, size_t low, size_t high) {
 }  // namespace
 
 std::vector<sock_filter> compile(const Policy& policy) {
-  Program out{load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0), give(SECCOMP_RET_KILL_PROCESS),
-              load(offsetof(seccomp_data, nr))};
+  Program out;
+  if (policy.native_only)
+    out = {load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0), give(SECCOMP_RET_KILL_PROCESS)};
+  out.push_back(load(offsetof(seccomp_data, nr)));
   const auto all = ranges(policy);
   const Program body = tree(all, 0, all.size());
   out.insert(out.end(), body.begin(), body.end());

@@ -27,9 +27,10 @@ struct Policy {
   std::map<unsigned, uint32_t> actions;  // system call number -> SECCOMP_RET_…
   std::map<unsigned, ArgRule> rules;     // numbers that depend on an argument
   uint32_t otherwise;                    // for every number not named
+  bool native_only = true;               // kill on a call of another architecture (int 0x80); needless where an earlier filter does so
 };
 
-/// The program for this machine's native calls; a call of another architecture (int 0x80) kills the process.
+/// The program for this machine's native calls.
 std::vector<sock_filter> compile(const Policy& policy);
 
 }  // namespace sock

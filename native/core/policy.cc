@@ -70,15 +70,14 @@ constexpr unsigned kRefused[] = {
     __NR_init_module, __NR_finit_module, __NR_delete_module, __NR_kexec_load, __NR_reboot, __NR_swapon, __NR_swapoff, __NR_acct, __NR_quotactl,
     __NR_settimeofday, __NR_clock_settime, __NR_adjtimex, __NR_clock_adjtime, __NR_sethostname, __NR_setdomainname, __NR_syslog,
     __NR_vhangup, __NR_name_to_handle_at, __NR_open_by_handle_at, __NR_fanotify_init, __NR_move_pages, __NR_migrate_pages, __NR_mbind,
-    __NR_set_mempolicy, __NR_fsopen, __NR_fsconfig, __NR_fsmount, __NR_fspick, __NR_mount_setattr, __NR_pidfd_getfd, __NR_lookup_dcookie,
+    __NR_set_mempolicy, __NR_fsopen, __NR_fsconfig, __NR_fsmount, __NR_fspick, __NR_mount_setattr, __NR_umount2, __NR_open_tree, __NR_pivot_root, __NR_chroot, __NR_pidfd_getfd, __NR_lookup_dcookie,
 #if defined(__x86_64__)
     __NR_iopl, __NR_ioperm, __NR_modify_ldt, __NR_kexec_file_load, __NR_ustat,
 #endif
 };
 
 // With what a leaf finishes its sandbox (native/guest), and nobody else.
-constexpr unsigned kSetUp[] = {__NR_mount,  __NR_umount2, __NR_move_mount, __NR_open_tree, __NR_pivot_root, __NR_chroot,
-                               __NR_setns,  __NR_unshare, __NR_seccomp,    __NR_keyctl};
+constexpr unsigned kSetUp[] = {__NR_mount, __NR_move_mount, __NR_setns, __NR_seccomp, __NR_keyctl};
 
 constexpr unsigned kPrctl[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP,
                                PR_CAPBSET_READ, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_GET_PDEATHSIG, PR_SET_TIMERSLACK,
@@ -95,6 +94,8 @@ Policy base_policy() {
   for (const unsigned number : kSetUp) p.actions[number] = kAllow;
   p.actions[__NR_clone3] = kAllow;
   p.actions[__NR_prctl] = kAllow;
+  // For the zygote, who asks in this way whether it has threads; it changes nothing.
+  p.rules[__NR_unshare] = {0, {{~0u, CLONE_THREAD, kAllow}}, deny(EPERM)};
   // A new namespace would give lambda code capabilities inside it; CLONE_PARENT would leave the sandbox's own process tree.
   p.rules[__NR_clone] = {0, {{kNamespaces | CLONE_PARENT, 0, kAllow}}, deny(EPERM)};
   p.rules[__NR_ioctl] = {1, {{~0u, TIOCSTI, deny(EPERM)}, {~0u, TIOCLINUX, deny(EPERM)}, {~0u, TIOCSETD, deny(EPERM)}, {~0u, TIOCCONS, deny(EPERM)}}, kAllow};
@@ -109,7 +110,7 @@ Policy base_policy() {
 }
 
 Policy seal_policy() {
-  Policy p{.actions = {}, .rules = {}, .otherwise = kAllow};
+  Policy p{.actions = {}, .rules = {}, .otherwise = kAllow, .native_only = false};
   for (const unsigned number : kSetUp) p.actions[number] = deny(EPERM);
   p.actions[__NR_clone3] = deny(ENOSYS);  // its flags are out of a filter's sight; libc falls back to clone
   ArgRule prctl{0, {}, deny(EPERM)};

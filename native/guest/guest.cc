@@ -134,6 +134,7 @@ int guest_serve(const GuestHooks* hooks) {
   if (!single_threaded() || !atfork_complete()) return -EBUSY;
   empty_bounding_set();
   const ThreadId id = thread_id_word();
+  const uint32_t masks = maskable();
   const char serving = wire::kServing;
   (void)call(__NR_write, kForkSocket, at(&serving), 1);
   for (;;) {
@@ -149,7 +150,7 @@ int guest_serve(const GuestHooks* hooks) {
       pid = clone_leaf(got.fds[wire::kCgroup], id, &pidfd);
       if (pid == 0) {
         born = now();
-        contain(request, got.fds, seal);
+        contain(request, got.fds, masks, seal);
         sealed = now();
         atfork_child();
         run(hooks->child);

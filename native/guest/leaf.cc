@@ -45,12 +45,11 @@ void move_tree(const Steps& s, int tree, const char* target, uint32_t index) noe
 }
 
 // The fresh /proc shows this pid namespace only. Read-only: nothing under /proc/sys, /proc/irq or /proc/self can be written.
-void mount_proc(const Steps& s) noexcept {
+void mount_proc(const Steps& s, uint32_t masks) noexcept {
   s.must(call(__NR_mount, at("proc"), at("/proc"), at("proc"), kReadOnly | kNoSuid | kNoDev | kNoExec, 0), Step::kMountProc);
   uint32_t index = 0;
   for (const char* path : wire::kMaskedProc) {
-    const long result = call(__NR_mount, at("/dev/null"), at(path), 0, kBind, 0);
-    if (result != -2 /* ENOENT: this kernel has no such file */) s.must(result, Step::kMask, index);
+    if (masks & (1u << index)) s.must(call(__NR_mount, at("/dev/null"), at(path), 0, kBind, 0), Step::kMask, index);
     index++;
   }
 }
@@ -76,6 +75,15 @@ void limit(const Steps& s, int resource, uint64_t value) noexcept {
 
 }  // namespace
 
+uint32_t maskable() noexcept {
+  uint32_t found = 0, bit = 1;
+  for (const char* path : wire::kMaskedProc) {
+    if (call(__NR_faccessat, AT_FDCWD, at(path), 0 /* F_OK */) == 0) found |= bit;
+    bit <<= 1;
+  }
+  return found;
+}
+
 // The order stands for these reasons:
 // - the namespaces and mounts need the capabilities of the zygote's user namespace, so they come first;
 // - limits before the ids: a leaf that is over its process limit must fail here, not in lambda code;
@@ -84,10 +92,10 @@ void limit(const Steps& s, int resource, uint64_t value) noexcept {
 // - the seal last: it refuses the calls made above.
 // What a clone inherits the zygote has done once: its mount namespace holds nothing but the sandbox's read-only root (it pivoted into it, and the
 // host's tree is gone), the bounding set is empty, no_new_privs is set, and the base filter installed.
-void contain(const wire::ForkRequest& request, const int* fds, const sock_fprog& seal) noexcept {
+void contain(const wire::ForkRequest& request, const int* fds, uint32_t masks, const sock_fprog& seal) noexcept {
   const Steps s{fds[wire::kChannel]};
   s.must(call(__NR_setns, fds[wire::kNetwork], CLONE_NEWNET), Step::kEnterNetwork);
-  mount_proc(s);
+  mount_proc(s, masks);
   move_tree(s, fds[wire::kScratch], "/private", 0);
   if (request.has_handler) move_tree(s, fds[wire::kHandler], "/handler", 1);
   keep_descriptors(s, fds);

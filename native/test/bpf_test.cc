@@ -76,15 +76,13 @@ TEST("bpf: the base program decides like its policy, for every number and argume
 TEST("bpf: the seal program decides like its policy, for every number and argument") { check_all(seal_policy(), 600, "seal"); }
 
 TEST("bpf: another architecture kills the process, whatever it calls") {
-  for (const Policy& policy : {base_policy(), seal_policy()}) {
-    const auto program = compile(policy);
-    for (unsigned number = 0; number <= 600; number++)
-      for (const uint32_t arch : {uint32_t{AUDIT_ARCH_I386}, uint32_t{AUDIT_ARCH_ARM}, uint32_t{0}}) {
-        seccomp_data data = call_data(number);
-        data.arch = arch;
-        expect_equal(run_filter(program, data).action, uint32_t{SECCOMP_RET_KILL_PROCESS}, "call " + std::to_string(number));
-      }
-  }
+  const auto program = compile(base_policy());  // which is under every seal
+  for (unsigned number = 0; number <= 600; number++)
+    for (const uint32_t arch : {uint32_t{AUDIT_ARCH_I386}, uint32_t{AUDIT_ARCH_ARM}, uint32_t{0}}) {
+      seccomp_data data = call_data(number);
+      data.arch = arch;
+      expect_equal(run_filter(program, data).action, uint32_t{SECCOMP_RET_KILL_PROCESS}, "call " + std::to_string(number));
+    }
 }
 
 TEST("bpf: jumps over more than 255 instructions arrive") {

@@ -119,8 +119,8 @@ std::vector<Row> lambda_code() {
 
 std::vector<Row> zygote_code() {
   return {
-      {CALL(mount), {}, 0}, {CALL(umount2), {}, 0}, {CALL(move_mount), {}, 0}, {CALL(pivot_root), {}, 0}, {CALL(chroot), {}, 0}, {CALL(setns), {}, 0},
-      {CALL(unshare), {CLONE_THREAD}, 0}, {CALL(seccomp), {}, 0}, {CALL(keyctl), {}, 0}, {CALL(clone3), {}, 0}, {CALL(prctl), {PR_CAPBSET_DROP}, 0},
+      {CALL(mount), {}, 0}, {CALL(move_mount), {}, 0}, {CALL(setns), {}, 0}, {CALL(unshare), {CLONE_THREAD}, 0},
+      {CALL(umount2), {}, EPERM}, {CALL(pivot_root), {}, EPERM}, {CALL(chroot), {}, EPERM}, {CALL(open_tree), {}, EPERM}, {CALL(unshare), {CLONE_NEWNS}, EPERM}, {CALL(seccomp), {}, 0}, {CALL(keyctl), {}, 0}, {CALL(clone3), {}, 0}, {CALL(prctl), {PR_CAPBSET_DROP}, 0},
       {CALL(fsopen), {}, EPERM}, {CALL(ptrace), {}, EPERM}, {CALL(bpf), {}, EPERM}, {CALL(open_by_handle_at), {}, EPERM}, {CALL(io_uring_setup), {}, ENOSYS},
       {CALL(init_module), {}, EPERM}, {CALL(pidfd_getfd), {}, EPERM}, {CALL(process_vm_readv), {}, EPERM}, {CALL(perf_event_open), {}, EPERM},
       {CALL(socket), {AF_PACKET}, EAFNOSUPPORT}, {CALL(add_key), {}, EPERM}, {CALL(clone), {CLONE_NEWUSER | SIGCHLD}, EPERM},

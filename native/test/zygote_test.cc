@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include <condition_variable>
+#include <filesystem>
 #include <map>
-#include <mutex>
+#include <thread>
 
 #include "../core/attacher.h"
 #include "../core/mounts.h"
@@ -39,37 +39,15 @@ Leaf standby(Zygote& zygote, const Slot& slot) {
   return leaf;
 }
 
-// What an Attacher's thread has said.
-class Said {
- public:
-  struct Result {
-    int error;
-    size_t sent;
-  };
-  std::function<void(int, size_t)> listener() {
-    return [this](int error, size_t sent) {
-      const std::lock_guard lock(mutex_);
-      result_ = Result{error, sent};
-      said_.notify_one();
-    };
+// The errno of attaching, 0 when it is attached; what is to be sent first follows.
+int attach(Attacher& attacher, Leaf& leaf, const std::string& code, const std::string& first) {
+  try {
+    attacher.attach(leaf.pidfd.get(), code);
+  } catch (const SysError& error) {
+    return error.error;
   }
-  Result wait() {
-    std::unique_lock lock(mutex_);
-    if (!said_.wait_for(lock, std::chrono::seconds(10), [this] { return result_.has_value(); })) fail("the attacher says nothing");
-    return *result_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable said_;
-  std::optional<Result> result_;
-};
-
-Said::Result attach(Attacher& attacher, const Leaf& leaf, const std::string& code, const std::string& first) {
-  const auto copy = [](const OwnFd& fd) { return std::make_shared<const OwnFd>(sys("fcntl", "", [&] { return fcntl(fd.get(), F_DUPFD_CLOEXEC, 0); })); };
-  Said said;
-  attacher.submit({.pidfd = copy(leaf.pidfd), .channel = copy(leaf.ends.channel), .code = code, .first = {first.begin(), first.end()}, .done = said.listener()});
-  return said.wait();
+  leaf.send(first);
+  return 0;
 }
 
 std::string file_of(pid_t pid, const std::string& path) { return read_text("/proc/" + std::to_string(pid) + "/root" + path); }
@@ -331,9 +309,7 @@ TEST("zygote: a sealed standby is given its code and its first request by the at
     // One after the other: the second path is looked up on the host again, not where the thread has just been.
     for (size_t i = 0; i < 2; i++) {
       const std::string first = request_frame(1, "asked " + codes[i]);
-      const auto said = attach(attacher, leaves[i], codes[i], first);
-      expect_equal(said.error, 0, "errno");
-      expect_equal(said.sent, first.size(), "what went out");
+      expect_equal(attach(attacher, leaves[i], codes[i], first), 0, "errno");
       const auto end = leaves[i].next();
       expect(end && end->type == Type::kEnd && contains(end->payload, "asked " + codes[i]), "the first answer");
       expect_equal(file_of(leaves[i].pid(), "/handler/f"), std::string(i == 0 ? "first" : "second"), "the code");
@@ -342,13 +318,13 @@ TEST("zygote: a sealed standby is given its code and its first request by the at
       expect(at != std::string::npos, in_leaf);
     }
     // A directory that is not there, and a leaf that has died, are errors and no more.
-    expect_equal(attach(attacher, leaves[0], "/none/such", "").error, ENOENT, "no code");
+    expect_equal(attach(attacher, leaves[0], "/none/such", ""), ENOENT, "no code");
     kill_now(leaves[0].pidfd.get());
     expect_exit(leaves[0].pidfd.get(), -1, SIGKILL);
-    expect_equal(attach(attacher, leaves[0], codes[0], "x").error, ESRCH, "no leaf");
+    expect_equal(attach(attacher, leaves[0], codes[0], "x"), ESRCH, "no leaf");
     const Slot third = zygote.slot(2);
-    const Leaf last = standby(zygote, third);
-    expect_equal(attach(attacher, last, codes[0], "").error, 0, "afterwards");
+    Leaf last = standby(zygote, third);
+    expect_equal(attach(attacher, last, codes[0], ""), 0, "afterwards");
     expect_equal(file_of(last.pid(), "/handler/f"), std::string("first"), "afterwards");
   }
   expect_equal(read_text("/proc/self/mountinfo"), mounts, "the host's mounts");
@@ -356,28 +332,20 @@ TEST("zygote: a sealed standby is given its code and its first request by the at
   expect_equal(status_of(getpid(), "Threads"), std::string("1"), "threads");
 }
 
-TEST("attacher: its thread takes no signal of the process") {
-  need_root();
-  static volatile pid_t taken_by;
-  struct sigaction action {};
-  action.sa_handler = [](int) { taken_by = static_cast<pid_t>(syscall(SYS_gettid)); };
-  sigaction(SIGUSR1, &action, nullptr);
-  const std::string before = status_of(getpid(), "SigBlk");
-  const Attacher attacher;
-  expect_equal(status_of(getpid(), "SigBlk"), before, "this thread's mask");
-  for (int i = 0; i < 100; i++) {
-    taken_by = 0;
-    sigset_t one, old;
-    sigemptyset(&one);
-    sigaddset(&one, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &one, &old);  // so that another thread would take it, if one could
-    (void)kill(getpid(), SIGUSR1);
-    expect_equal(taken_by, 0, "taken");
-    sigprocmask(SIG_SETMASK, &old, nullptr);
-    expect_equal(taken_by, getpid(), "taken");
-  }
+TEST("attacher: the thread is where it was, also when it has started others since") {
+  Zygote zygote;
+  const Slot slot = zygote.slot(0);
+  const std::string code = zygote.ground->directory.make("code"), home = link_of(0, "ns/mnt"), before = std::filesystem::current_path();
+  Attacher attacher;
+  std::filesystem::current_path(zygote.ground->directory.path());
+  std::thread([] {}).join();
+  Leaf leaf = standby(zygote, slot);
+  expect_equal(attach(attacher, leaf, code, ""), 0, "errno");
+  expect_equal(std::filesystem::current_path().string(), zygote.ground->directory.path(), "the working directory");
+  expect_equal(link_of(0, "ns/mnt"), home, "the mount namespace");
+  expect_equal(link_of(0, "root"), std::string("/"), "the root");
+  std::filesystem::current_path(before);
 }
-
 TEST("zygote: two hundred leaves leave nothing in the worker, the zygote or the cgroups") {
   Zygote zygote;
   Slot slot = zygote.slot(0);

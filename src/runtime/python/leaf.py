@@ -9,7 +9,7 @@ from types import ModuleType
 from channel import Channel, Closed
 
 _CHANNEL = 3
-_READ_LIMIT = 1 << 20
+_READ = 1 << 16  # a larger buffer would be a mapping of its own
 
 
 def serve(born, sealed):
@@ -55,8 +55,8 @@ class Handlers:
     def load(self):
         path = self.directory + '/f.py'
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        source = os.read(fd, _READ_LIMIT)
-        while len(source) % _READ_LIMIT == 0 and (more := os.read(fd, _READ_LIMIT)):
+        source = os.read(fd, _READ)
+        while len(source) % _READ == 0 and (more := os.read(fd, _READ)):
             source += more
         os.close(fd)
         module = ModuleType('f')

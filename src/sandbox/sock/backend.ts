@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkerError } from '../../errors.ts';
 import type { Backend, ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
-import { standbysToBegin } from '../zygote/refill.ts';
+import { quietMs, standbysToBegin } from '../zygote/refill.ts';
 import type { Slot } from '../zygote/slots.ts';
 import { Zygote } from '../zygote/zygote.ts';
 import { buildRoot } from './base-root.ts';
@@ -52,6 +52,7 @@ export class SockBackend implements Backend, LeafOwner {
   readonly #starting = new Set<Leaf>();
   readonly #whenServing: ((zygote: Zygote | Error) => void)[] = [];
   #coming = 0;
+  #quiet: NodeJS.Timeout | undefined;
   #zygote: ZygoteState | undefined;
   #zygotes = 0;
   #retry = retryMs.first;
@@ -85,7 +86,7 @@ export class SockBackend implements Backend, LeafOwner {
       const standby = this.#standby(spec, first);
       if (standby !== undefined) return standby;
       if (spec.cold === 'standby') {
-        this.#refill();
+        this.#refillSoon();
         throw new WorkerError('force-start-unmet', { detail: 'no standby is waiting' });
       }
     }
@@ -110,6 +111,7 @@ export class SockBackend implements Backend, LeafOwner {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#quiet);
     const zygote = this.#zygote;
     this.#zygote = undefined;
     for (const then of this.#whenServing.splice(0)) then(new WorkerError('draining'));
@@ -130,12 +132,12 @@ export class SockBackend implements Backend, LeafOwner {
     const at = this.#ready.indexOf(leaf);
     if (at >= 0) this.#ready.splice(at, 1);
     if (leaf.slot !== undefined) zygote?.slots.give(leaf.slot);
-    this.#refill();
+    this.#refillSoon();
   }
 
   started(leaf: Leaf): void {
     this.#starting.delete(leaf);
-    this.#refill();
+    this.#refillSoon();
   }
 
   oomKills(slot: Slot): number {
@@ -196,9 +198,15 @@ export class SockBackend implements Backend, LeafOwner {
     });
   }
 
+  #refillSoon(): void {
+    if (this.#quiet === undefined) this.#quiet = setTimeout(() => this.#refill(), quietMs);
+    else this.#quiet.refresh();
+  }
+
   #refill(): void {
     const zygote = this.#zygote;
     if (this.#closed || zygote?.at !== 'serving') return;
+    if (this.#starting.size === 0) zygote.zygote.slots.refill();
     const view = { ready: this.#ready.length, coming: this.#coming, starting: this.#starting.size, target: this.#options.standbys };
     for (let n = standbysToBegin(view); n > 0; n--) {
       const leaf = new Leaf(`${++this.#ids}`, 'standby', this, this.#received);
@@ -237,7 +245,7 @@ export class SockBackend implements Backend, LeafOwner {
           this.#retry = retryMs.first;
           this.#zygote = { at: 'serving', zygote };
           for (const waiting of this.#whenServing.splice(0)) waiting(zygote);
-          this.#refill();
+          this.#refillSoon();
         },
         (reason) => {
           if (this.#closed) return;

@@ -10,6 +10,9 @@ export interface StandbyView {
   readonly target: number;
 }
 
+/** Standbys and slots are made when no cold start has been under way for so long, ms: those who got the last replies have the processors first. */
+export const quietMs = 2;
+
 /**
  * How many standbys to begin now. None while a cold start is under way: a standby costs a fork and a rehearsal, and would take the processor from
  * the very request it is meant to spare; under a flood of cold starts forking directly costs less in all.

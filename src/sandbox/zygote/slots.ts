@@ -1,6 +1,6 @@
 // The slots of one zygote: cgroup, uid, network namespace, scratch. All that a sandbox needs and that can be made before anybody asks for it.
 // A slot is used again when its sandbox is gone; what the sandbox could have left in it is made anew, off every request's path.
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cgroups, Limits } from '../sock/cgroups.ts';
 import type { Native } from '../sock/native.ts';
@@ -39,7 +39,9 @@ export class Slots {
   readonly #options: SlotOptions;
   readonly #ready: Slot[] = [];
   readonly #waiting: ((slot: Slot | Error) => void)[] = [];
-  #made = 0;
+  /** How many numbers have been given to slots, and those of them that no slot has any more. */
+  #numbers = 0;
+  readonly #free: number[] = [];
   /** Being made or made anew. */
   #coming = 0;
   #inUse = 0;
@@ -48,7 +50,7 @@ export class Slots {
 
   constructor(options: SlotOptions) {
     this.#options = options;
-    this.#refill();
+    this.refill();
   }
 
   get counts(): { ready: number; coming: number; inUse: number } {
@@ -60,7 +62,25 @@ export class Slots {
     const slot = this.#ready.pop();
     if (slot === undefined) this.#waiting.push(then);
     else this.#hand(slot, then);
-    this.#refill();
+    // While cold starts are under way their processors are theirs, as long as there are enough slots.
+    if (this.#ready.length < this.#options.reserve / 2) this.refill();
+  }
+
+  /** Makes as many as are to be kept ready. */
+  refill(): void {
+    const { reserve, most } = this.#options;
+    while (
+      !this.#closed &&
+      this.#numbers - this.#free.length < most &&
+      this.#ready.length + this.#coming < reserve + this.#waiting.length
+    ) {
+      try {
+        this.#refresh(this.#make());
+      } catch (cause) {
+        this.#fail(cause);
+        return;
+      }
+    }
   }
 
   /** Takes a slot back whose sandbox is gone. */
@@ -84,24 +104,12 @@ export class Slots {
     then(slot);
   }
 
-  #refill(): void {
-    const { reserve, most } = this.#options;
-    while (!this.#closed && this.#made < most && this.#ready.length + this.#coming < reserve + this.#waiting.length) {
-      try {
-        this.#refresh(this.#make());
-      } catch (cause) {
-        this.#fail(cause);
-        return;
-      }
-    }
-  }
-
   #make(): Slot {
     const { cgroups, directory, zygoteUid, firstUid, limits } = this.#options;
-    const index = this.#made;
+    const index = this.#free[0] ?? this.#numbers;
     const own = join(directory, `sb-${index}`);
     cgroups.slot(own, zygoteUid, limits);
-    this.#made++;
+    if (this.#free.shift() === undefined) this.#numbers++;
     const cgroup = openSync(own, 'r');
     return {
       uid: firstUid.inside + index,
@@ -128,8 +136,9 @@ export class Slots {
       },
       (cause: unknown) => {
         release(slot);
+        rmdirSync(slot.directory);
+        this.#free.push(slot.uid - firstUid.inside);
         this.#coming--;
-        this.#made--;
         this.#fail(cause);
       },
     );
