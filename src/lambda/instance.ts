@@ -126,7 +126,7 @@ export class Instance implements Tenant {
       const { freezeAfterMs, keepWarmMs } = this.#options;
       const left = this.#state.at === 'idle' ? this.#state.since + freezeAfterMs - performance.now() : freezeAfterMs;
       if (this.#state.at === 'frozen') void this.close();
-      else if (left > 0) this.#rest = this.#restIn(left);
+      else if (left > 0 || this.#state.at !== 'idle') this.#rest = this.#restIn(left);
       else {
         this.#sandbox.freeze();
         this.#state = { at: 'frozen' };

@@ -34,7 +34,7 @@ export function fakeClock(t: TestContext): FakeClock {
   let now = 0;
   const timers = new Set<FakeTimer>();
   t.mock.method(globalThis, 'setTimeout', (then: () => void, after = 0) => {
-    const timer = new FakeTimer(() => now, after, then);
+    const timer = new FakeTimer(() => now, Math.max(1, after), then);
     timers.add(timer);
     return timer;
   });

@@ -83,3 +83,15 @@ test('a call that finds no room in its time is told so', (t) => {
   clock.forward(2000);
   assert.deepEqual([runs.outcome, waits.outcome], [undefined, 'no-room']);
 });
+
+test('a busy instance is not frozen, even when an idle one is to be frozen at once', (t) => {
+  const clock = fakeClock(t);
+  const backend = fakeBackend();
+  const fake = lambda(t, backend, { freezeAfterMs: 0 });
+  const slow = call();
+  fake.lambda.invoke(slow);
+  clock.forward(5);
+  assert.equal(backend.sandboxes[0]?.frozen, false);
+  backend.sandboxes[0]?.answer();
+  assert.equal(slow.outcome, 'forked');
+});
