@@ -85,16 +85,20 @@ const neighbour = 'calls = 0\ndef f(event):\n  global calls\n  calls += 1\n  ret
 for (const start of coldClasses) {
   describe(`a ${start} lambda that sends`, needsRoot, () => {
     const owner = suiteOwner();
-    let worker: Worker;
+    let patient: Worker;
+    let impatient: Worker;
     let calls = 0;
     before(async () => {
-      worker = await startWorker(owner, { lambdas: { attack: source('channel'), neighbour }, config: { limits: { runtime_sec: 1 } } });
+      const lambdas = { attack: source('channel'), neighbour };
+      patient = await startWorker(owner, { lambdas });
+      impatient = await startWorker(owner, { lambdas, config: { limits: { runtime_sec: 1 } } });
     });
     for (const [attack, check] of Object.entries(expectations)) {
       test(`${attack}: harms nobody else`, async () => {
-        check(await callCold(worker, 'attack', { attack }, start));
+        check(await callCold(check === late ? impatient : patient, 'attack', { attack }, start));
         // The same instance that has been there from the first attack on, over the connection that the attack's reply came by.
-        assert.equal((await worker.call('neighbour')).text, `${++calls}`);
+        assert.equal((await patient.call('neighbour')).text, `${++calls}`);
+        if (check === late) assert.equal((await impatient.status<{ ready: boolean }>()).ready, true);
       });
     }
   });

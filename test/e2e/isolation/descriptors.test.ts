@@ -2,35 +2,33 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { describe, type TestContext, test } from 'node:test';
-import { needsRoot, startWorker, type Worker } from '../worker.ts';
+import { before, describe, test } from 'node:test';
+import { needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 import { callCold, coldClasses, type Outcome, type Outcomes, source } from './attempts.ts';
 import { descriptors } from './host.ts';
 
 const lambdas = { one: source('descriptors'), two: source('descriptors') };
 const got = <T>(outcome: Outcome | undefined): T => outcome?.value as T;
-type Ask = (lambda: string, attacks: readonly string[], given?: object) => Promise<Outcomes>;
 
 for (const start of coldClasses) {
   describe(`a ${start} lambda`, needsRoot, () => {
-    const begin = async (t: TestContext): Promise<{ worker: Worker; ask: Ask }> => {
-      const worker = await startWorker(t, { lambdas, env: { SECRET_OF_THE_HOST: 'x', PYTHONPATH: '/tmp', LD_LIBRARY_PATH: '/tmp' } });
-      const ask: Ask = async (lambda, attacks, given = {}) => {
-        const answer = await callCold(worker, lambda, { attacks, given }, start);
-        assert.equal(answer.status, 200, answer.text);
-        return answer.json<Outcomes>();
-      };
-      return { worker, ask };
+    const owner = suiteOwner();
+    let worker: Worker;
+    before(async () => {
+      worker = await startWorker(owner, { lambdas, env: { SECRET_OF_THE_HOST: 'x', PYTHONPATH: '/tmp', LD_LIBRARY_PATH: '/tmp' } });
+    });
+    const ask = async (lambda: string, attacks: readonly string[], given = {}): Promise<Outcomes> => {
+      const answer = await callCold(worker, lambda, { attacks, given }, start);
+      assert.equal(answer.status, 200, answer.text);
+      return answer.json<Outcomes>();
     };
 
-    test('has four descriptors: nothing to read, two pipes, its channel', async (t) => {
-      const { ask } = await begin(t);
+    test('has four descriptors: nothing to read, two pipes, its channel', async () => {
       const { descriptors: found } = await ask('one', ['descriptors']);
       assert.deepEqual(found, { value: { 0: 'device 1:3', 1: 'pipe', 2: 'pipe', 3: 'socket' } });
     });
 
-    test('has the environment that is meant for it and nothing else', async (t) => {
-      const { ask } = await begin(t);
+    test('has the environment that is meant for it and nothing else', async () => {
       const seen = await ask('one', ['environment', 'arguments']);
       const { LC_CTYPE = 'C.UTF-8', ...rest } = got<Record<string, string>>(seen.environment);
       assert.deepEqual(rest, { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', USER: 'lambda', LANG: 'C.UTF-8', TMPDIR: '/tmp' });
@@ -38,15 +36,13 @@ for (const start of coldClasses) {
       assert.ok(got<string[]>(seen.arguments).every((arg) => !arg.includes(process.cwd())));
     });
 
-    test('leaves no mark on what others inherit too', async (t) => {
-      const { ask } = await begin(t);
+    test('leaves no mark on what others inherit too', async () => {
       const unmarked = { value: { nonblocking: false, signal: 0 } };
       assert.deepEqual((await ask('one', ['mark_stdin', 'stdin_marks'])).stdin_marks, { value: { nonblocking: true, signal: 42 } });
       assert.deepEqual((await ask('two', ['stdin_marks'])).stdin_marks, unmarked);
     });
 
-    test('gives the worker no descriptor and gets none', async (t) => {
-      const { worker, ask } = await begin(t);
+    test('gives the worker no descriptor and gets none', async () => {
       await ask('one', ['receive_descriptors']); // what the worker opens once is open now
       const before = descriptors(worker.pid);
       const { receive_descriptors } = await ask('two', ['receive_descriptors', 'send_descriptors'], { request: 1 });
@@ -55,8 +51,7 @@ for (const start of coldClasses) {
       assert.ok(descriptors(worker.pid) <= before + 8 * each, `${before} before, ${descriptors(worker.pid)} after 150 were sent`);
     });
 
-    test('has random numbers of its own', async (t) => {
-      const { ask } = await begin(t);
+    test('has random numbers of its own', async () => {
       const [one, two] = [await ask('one', ['random_numbers']), await ask('two', ['random_numbers'])];
       const [a, b] = [got<unknown[]>(one.random_numbers), got<unknown[]>(two.random_numbers)];
       for (const [i, number] of a.entries()) assert.notEqual(number, b[i]);
