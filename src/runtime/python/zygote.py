@@ -20,7 +20,7 @@ def main():
     python = ctypes.pythonapi
     hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
     import random  # noqa: F401  so that it is reseeded after each fork
-    import socket  # noqa: F401  the rehearsal's
+    leaf.rehearse(30)
     os.environ.pop('LD_PRELOAD', None)  # was for this process alone
     gc.collect()
     gc.freeze()
@@ -33,7 +33,7 @@ def main():
     born, sealed = guest.guest_born(), guest.guest_sealed()
     if role == 1:
         born = sealed = 0  # long before its first request
-        leaf.rehearse()
+        leaf.rehearse(2)
         leaf.ready()
     leaf.serve(born, sealed)
 
