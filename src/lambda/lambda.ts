@@ -67,7 +67,7 @@ export class Lambda {
       if (resolved instanceof Promise) void this.#placeLater(call, resolved);
       else this.#placeFresh(call, resolved);
     } catch (error) {
-      this.#fail(call, error);
+      this.#placeStale(call, error);
     }
   }
 
@@ -88,8 +88,19 @@ export class Lambda {
     this.#arriving--;
     call.cancel = undefined;
     if (gone) this.#fail(call, clientGone());
-    else if (resolved instanceof WorkerError) this.#fail(call, resolved);
+    else if (resolved instanceof WorkerError) this.#placeStale(call, resolved);
     else this.#placeFresh(call, resolved);
+  }
+
+  /** When the registry is down, code that is on the node keeps serving, and is used unchecked for another window. */
+  #placeStale(call: Call, error: unknown): void {
+    const code = this.#code;
+    if (code !== undefined && asWorkerError(error).code === 'registry-unavailable') {
+      this.#checkedAt = performance.now();
+      this.#place(call, code);
+    } else {
+      this.#fail(call, error);
+    }
   }
 
   #placeFresh(call: Call, resolved: Resolved): void {

@@ -162,3 +162,23 @@ test('closing fails what waits and what runs, once', async (t) => {
   assert.deepEqual([runs.outcome, waits.outcome, backend.sandboxes[0]?.isClosed], ['draining', 'draining', true]);
   assert.deepEqual([...fake.retained.values()], [0]);
 });
+
+test('when the registry is down, code that is on the node serves, and only that', (t) => {
+  const backend = fakeBackend();
+  let down = false;
+  const resolve = (): Resolved => {
+    if (down) throw new WorkerError('registry-unavailable');
+    return code('one');
+  };
+  const fake = lambda(t, backend, { resolve, registryCacheMs: 0 });
+  const [before, during] = [call(), call()];
+  fake.lambda.invoke(before);
+  backend.sandboxes[0]?.answer();
+  down = true;
+  fake.lambda.invoke(during);
+  backend.sandboxes[0]?.answer();
+  const other = lambda(t, backend, { resolve });
+  const unseen = call();
+  other.lambda.invoke(unseen);
+  assert.deepEqual([before.outcome, during.outcome, unseen.outcome], ['forked', 'warm', 'registry-unavailable']);
+});
