@@ -15,7 +15,9 @@ import { loadNative, type Native } from './sandbox/sock/native.ts';
 const mib = 1 << 20;
 
 export async function runWorker(config: Config): Promise<void> {
+  const stop = stopSignal(); // from the start: a signal that comes while it starts must not leave a half-made worker
   const { log, flush } = openLog(config.log_output);
+  const engine = uwsEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'));
   const native = loadNative();
   claim(native, config.worker_dir);
   const { limits } = config;
@@ -52,25 +54,26 @@ export async function runWorker(config: Config): Promise<void> {
     registryCacheMs: config.registry_cache_ms,
     onLine: (lambda, stream, line, requestId) => log.info({ lambda, stream, requestId }, line),
   });
-  await backend.start();
 
   let ready = true;
-  const engine = uwsEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'));
-  const listening = await engine.listen({
-    host: config.worker_url,
-    port: config.worker_port,
-    handler: routes({
-      invoke: (call) => catalog.invoke(call),
-      ready: () => ready,
-      details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
-      bodyLimit: limits.body_mb * mib,
-      forceStart: config.force_start,
-      log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
-    }),
+  const handler = routes({
+    invoke: (call) => catalog.invoke(call),
+    ready: () => ready,
+    details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
+    bodyLimit: limits.body_mb * mib,
+    forceStart: config.force_start,
+    log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
   });
+  const listening = await backend
+    .start()
+    .then(() => engine.listen({ host: config.worker_url, port: config.worker_port, handler }))
+    .catch(async (cause: unknown) => {
+      await backend.close();
+      throw cause;
+    });
   process.stdout.write(`listening on http://${config.worker_url}:${listening.port} (${engine.name})\n`);
 
-  const signal = await stopSignal();
+  const signal = await stop;
   log.info(`${signal}: finishing what was accepted`);
   ready = false;
   listening.stopAccepting();
