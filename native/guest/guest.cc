@@ -50,7 +50,7 @@ bool single_threaded() noexcept { return call(__NR_unshare, CLONE_THREAD) == 0; 
 
 struct Received {
   long bytes;
-  int fds[wire::kForkFds];
+  int fds[wire::kForkFds + 1];  // the kernel fills the padding of the control message too
   int count;
 };
 

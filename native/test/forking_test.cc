@@ -54,24 +54,6 @@ Message receive(int socket) {
   return out;
 }
 
-void send_with(int socket, const std::string& bytes, const std::vector<int>& fds) {
-  std::vector<char> control(CMSG_SPACE(sizeof(int) * fds.size()));
-  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (!fds.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
-    memcpy(CMSG_DATA(head), fds.data(), sizeof(int) * fds.size());
-  }
-  sys("sendmsg", "", [&] { return sendmsg(socket, &message, MSG_NOSIGNAL); });
-}
-
 std::string reply(int32_t error, uint8_t version = wire::kVersion) {
   const wire::ForkReply r{version, {}, error};
   return {reinterpret_cast<const char*>(&r), sizeof r};

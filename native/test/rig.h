@@ -60,6 +60,9 @@ class TempCgroup {
   std::string path_;
 };
 
+/// One message with descriptors.
+void send_with(int socket, const std::string& bytes, const std::vector<int>& fds);
+
 /// A program that was built beside this one.
 std::string sibling(const std::string& name);
 

@@ -229,6 +229,8 @@ TEST("zygote: the worker's end is its leaves' end") {
   expect(read(in.get(), pids, sizeof pids) == static_cast<ssize_t>(sizeof pids), "the worker's word");
   const OwnFd leaf(static_cast<int>(syscall(SYS_pidfd_open, pids[0], 0))), zygote(static_cast<int>(syscall(SYS_pidfd_open, pids[1], 0)));
   expect(leaf.open() && zygote.open(), "they run");
+  // Stopped, it cannot notice that its channel has closed.
+  (void)syscall(SYS_pidfd_send_signal, leaf.get(), SIGSTOP, nullptr, 0);
   (void)kill(worker, SIGKILL);
   expect(readable(leaf.get(), 10'000), "the leaf lives on");
   expect(readable(zygote.get(), 10'000), "the zygote lives on");
@@ -291,6 +293,11 @@ TEST("zygote: a request that is none is an answer too, and its descriptors are c
   };
   expect_equal(answer_to(&request, sizeof request), EPROTO, "without descriptors");
   expect_equal(answer_to("x", 1), EPROTO, "too short");
+  for (size_t count = 1; count <= 20; count++) {
+    send_with(zygote.socket(), std::string(reinterpret_cast<const char*>(&request), sizeof request), std::vector<int>(count, zygote.ground->null.get()));
+    const int wanted = count == wire::kForkFds - 1 ? EBADF /* it is no cgroup */ : EPROTO;
+    expect_equal(zygote.answer().error, wanted, std::to_string(count) + " descriptors");
+  }
   request.version = 9;
   expect_equal(answer_to(&request, sizeof request), EPROTO, "another version");
   expect_equal(descriptors(pid).size(), before, "the zygote's descriptors");
