@@ -136,6 +136,16 @@ TEST("bpf: a thousand random policies") {
   }
 }
 
+TEST("bpf: a range costs two instructions, and neighbours that do the same are one range") {
+  const auto size = [](std::map<unsigned, uint32_t> actions) { return compile({.actions = std::move(actions), .rules = {}, .otherwise = kErrno | 1}).size(); };
+  const size_t head = 4;  // architecture and number
+  expect_equal(size({}), head + 1, "nothing named");
+  expect_equal(size({{0, kAllow}}), head + 3, "the first number");
+  expect_equal(size({{5, kAllow}}), head + 5, "one number");
+  expect_equal(size({{5, kAllow}, {6, kAllow}, {7, kAllow}}), head + 5, "three side by side");
+  expect_equal(size({{5, kErrno | 1}}), head + 1, "one that does what all do");
+}
+
 TEST("bpf: a policy too long for the kernel is refused") {
   Policy policy{.actions = {}, .rules = {}, .otherwise = kAllow};
   for (unsigned n = 0; n < 4000; n++) policy.actions[n] = kErrno | (n % 4000);

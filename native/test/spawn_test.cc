@@ -2,6 +2,7 @@
 #include "../core/spawn.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -71,6 +72,11 @@ void expect_ends_well(Child child) {
 }
 
 TEST("spawn: the program runs as the plan says") {
+  // What must not come along: a group of the worker's, a descriptor that some library has left without close-on-exec.
+  need_root();
+  const gid_t groups[] = {1, 2};
+  sys("setgroups", "", [&] { return setgroups(2, groups); });
+  const OwnFd open_at_exec(sys("open", "", [] { return open("/dev/null", O_RDONLY); }));
   Zygote zygote;  // which serves: only then has it certainly got all of its arguments
   const Ground& ground = *zygote.ground;
   const Child& child = zygote.child;
@@ -123,6 +129,7 @@ TEST("spawn: the program runs as the plan says") {
 TEST("spawn: nothing of the parent changes") {
   Ground ground;
   ground.hang_up();
+  const SpawnOptions options = ground.options();
   sigset_t some;
   sigemptyset(&some);
   sigaddset(&some, SIGUSR1);
@@ -130,7 +137,6 @@ TEST("spawn: nothing of the parent changes") {
   signal(SIGUSR2, [](int) {});
   signal(SIGPIPE, SIG_IGN);
   (void)umask(0137);
-  const SpawnOptions options = ground.options();
   const Self before;
   expect_ends_well(spawn(options));
   expect_unchanged(before);
@@ -209,6 +215,18 @@ TEST("spawn: descriptors that stand where others go arrive all the same") {
   const Child child = spawn(options);
   const auto open = descriptors(std::to_string(child.pid));
   expect(open.size() == 4 && open[0] == "0 -> /dev/null" && open[3].starts_with("3 -> socket:"), open.empty() ? "none" : open[0]);
+  (void)syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
+  expect_equal(reap(child.pidfd.get()).signal, SIGKILL, "signal");
+}
+
+TEST("spawn: descriptors arrive even when the low numbers are free") {
+  Ground ground;
+  SpawnOptions options = ground.options();
+  options.mounts.resize(1);  // as few descriptors as can be: whatever takes the free numbers first is in the way
+  for (int fd = 0; fd < 3; fd++) (void)close(fd);
+  const Child child = spawn(options);
+  const auto open = descriptors(std::to_string(child.pid));
+  expect(open.size() == 4 && open[2] == "2 -> /dev/null" && open[3].starts_with("3 -> socket:"), open.empty() ? "none" : open.back());
   (void)syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
   expect_equal(reap(child.pidfd.get()).signal, SIGKILL, "signal");
 }
