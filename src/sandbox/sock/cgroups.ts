@@ -26,6 +26,10 @@ export class Cgroups {
     this.controllers = controllers;
   }
 
+  get missing(): readonly Controller[] {
+    return wanted.filter((c) => !this.controllers.has(c));
+  }
+
   /** Makes the subtree of the worker whose directory is `workerDir`; first ends whatever a dead worker of that directory has left in it. */
   static open(native: Native, workerDir: string): Cgroups {
     const parent = parentCgroup(native);

@@ -13,7 +13,8 @@ export interface LeafOwner {
   gone(leaf: Leaf): void;
   /** The first request has its answer. */
   started(leaf: Leaf): void;
-  oomKills(slot: Slot): number;
+  /** Whether the kernel has ended it for its memory. */
+  oomKilled(slot: Slot): boolean;
 }
 
 /** Where the addon puts what it reads. */
@@ -60,7 +61,6 @@ export class Leaf implements Sandbox {
   #body: Buffer[] = [];
   #bodyBytes = 0;
   #lastRequestId: string | undefined;
-  #oomKillsBefore = 0;
 
   constructor(id: string, start: ColdClass, owner: LeafOwner, received: Received) {
     this.id = id;
@@ -75,7 +75,6 @@ export class Leaf implements Sandbox {
     this.#process = process;
     this.slot = slot;
     this.#onReady = onReady;
-    this.#oomKillsBefore = this.#owner.oomKills(slot);
     if (this.#state.at === 'closing') {
       process.kill();
       return;
@@ -214,7 +213,7 @@ export class Leaf implements Sandbox {
     if (neverRan) return new WorkerError('start-failed', { cause: reason });
     const name = Object.entries(constants.signals).find(([, n]) => n === signal)?.[0];
     const detail = signal === 0 ? `exit code ${code}` : `signal ${name ?? signal}`;
-    const oom = this.slot !== undefined && this.#owner.oomKills(this.slot) > this.#oomKillsBefore;
+    const oom = signal === constants.signals.SIGKILL && this.slot !== undefined && this.#owner.oomKilled(this.slot);
     return new WorkerError(oom ? 'sandbox-oom' : 'sandbox-died', { detail, cause: reason });
   }
 

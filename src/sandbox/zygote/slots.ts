@@ -17,6 +17,8 @@ export interface Slot {
   /** A detached tmpfs; -1 once a sandbox has it. */
   scratch: number;
   frozen: boolean;
+  /** How often the kernel has ended what ran in it for its memory, as far as was looked. */
+  oomKills: number;
 }
 
 export interface SlotOptions {
@@ -119,6 +121,7 @@ export class Slots {
       network: -1,
       scratch: -1,
       frozen: false,
+      oomKills: 0,
     };
   }
 

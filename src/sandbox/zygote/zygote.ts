@@ -70,9 +70,8 @@ export class Zygote {
     });
   }
 
-  /** Its own host uid, the first of those it was given. */
-  get uid(): number {
-    return this.#options.uids.first;
+  get uids(): ZygoteOptions['uids'] {
+    return this.#options.uids;
   }
 
   /** Forks a sandbox into the slot, whose scratch it takes. `code`: the directory for /handler; '': a standby, which gets it later. */

@@ -1,0 +1,69 @@
+// The sealed standbys that wait for a lambda, and when more of them are made.
+import { quietMs, standbysToBegin } from '../zygote/refill.ts';
+import type { Leaf } from './leaf.ts';
+
+export interface StandbysOptions {
+  readonly target: number;
+  /** Cold starts that have not been answered yet. */
+  starting(): number;
+  /** Begins a standby, or returns undefined when none can be begun now. `ready` is to be called when it waits. */
+  begin(ready: () => void): Leaf | undefined;
+  /** It is quiet: time for whatever else is made in reserve. */
+  onQuiet(): void;
+}
+
+export class Standbys {
+  readonly #options: StandbysOptions;
+  readonly #ready: Leaf[] = [];
+  readonly #coming = new Set<Leaf>();
+  #quiet: NodeJS.Timeout | undefined;
+
+  constructor(options: StandbysOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#ready.length;
+  }
+
+  /** The newest: its memory is the warmest. */
+  take(): Leaf | undefined {
+    return this.#ready.pop();
+  }
+
+  /** It has died. */
+  remove(leaf: Leaf): void {
+    this.#coming.delete(leaf);
+    const at = this.#ready.indexOf(leaf);
+    if (at >= 0) this.#ready.splice(at, 1);
+  }
+
+  /** Ends those that wait. */
+  clear(): void {
+    for (const leaf of [...this.#ready.splice(0), ...this.#coming]) void leaf.close(); // reaped by its owner
+  }
+
+  /** Makes more when nothing has happened for a moment. */
+  refillSoon(): void {
+    if (this.#quiet === undefined) this.#quiet = setTimeout(() => this.#refill(), quietMs);
+    else this.#quiet.refresh();
+  }
+
+  close(): void {
+    clearTimeout(this.#quiet);
+    this.clear();
+  }
+
+  #refill(): void {
+    const { target, starting, begin, onQuiet } = this.#options;
+    if (starting() === 0) onQuiet();
+    const view = { ready: this.#ready.length, coming: this.#coming.size, starting: starting(), target };
+    for (let n = standbysToBegin(view); n > 0; n--) {
+      const leaf = begin(() => {
+        if (leaf !== undefined && this.#coming.delete(leaf)) this.#ready.push(leaf);
+      });
+      if (leaf === undefined) return;
+      this.#coming.add(leaf);
+    }
+  }
+}
