@@ -20,9 +20,9 @@ export function inside(worker: Pick<Worker, 'workerDir'>): number[] {
   });
 }
 
-/** Those of the pids that are still there, zombies too. */
+/** Those of the pids that still run. (A zombie whose parent is gone is init's to reap, when it comes to it.) */
 export function alive(pids: readonly number[]): number[] {
-  return pids.filter((pid) => existsSync(`/proc/${pid}`));
+  return pids.filter((pid) => !['Z', 'X', undefined].includes(stat(pid)[0]));
 }
 
 /** Pids of zombies whose parent is `parent`. */
