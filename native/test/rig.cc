@@ -145,6 +145,8 @@ std::string cgroup2() {
 
 TempCgroup::TempCgroup() : path_(cgroup2() + "/sock-core-test-" + std::to_string(getpid())) {
   need_root();
+  // The number was another's before, who has crashed.
+  if (access(path_.c_str(), F_OK) == 0) destroy_cgroup(path_, 10'000);
   if (mkdir(path_.c_str(), 0755) != 0) skip("cannot make a cgroup in " + path_ + ": " + strerror(errno));
   if (access((path_ + "/cgroup.kill").c_str(), F_OK) != 0) skip("no cgroup.kill (Linux 5.14)");
 }

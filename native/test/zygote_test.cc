@@ -8,8 +8,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <condition_variable>
 #include <filesystem>
 #include <map>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "../core/attacher.h"
@@ -345,7 +348,11 @@ TEST("attacher: the thread is where it was, also when it has started others sinc
   const std::string code = zygote.ground->directory.make("code"), home = link_of(0, "ns/mnt"), before = std::filesystem::current_path();
   Attacher attacher;
   std::filesystem::current_path(zygote.ground->directory.path());
-  std::thread([] {}).join();
+  const std::jthread other([](std::stop_token stop) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, stop, [] { return false; });
+  });
   Leaf leaf = standby(zygote, slot);
   expect_equal(attach(attacher, leaf, code, ""), 0, "errno");
   expect_equal(std::filesystem::current_path().string(), zygote.ground->directory.path(), "the working directory");
