@@ -1,6 +1,6 @@
-// A zygote without an interpreter: the guest library's code and nothing else, no libc, a few pages of memory. It serves forks, and its leaves
-// answer each request with the request's own body. Forking it costs what a sandbox itself costs: the bench measures that, the core's tests
-// (native/test) look at its leaves from outside.
+// A zygote without an interpreter: the guest library's code and nothing else, no libc, a few pages of memory. It serves forks, and its
+// leaves answer each request with the request's own body. Forking it costs what a sandbox itself costs: the bench measures that, the core's
+// tests (native/test) look at its leaves from outside.
 //
 // Freestanding and static; needs no file but itself in its root. Spawned like any zygote, with the fork socket as descriptor 3.
 #include <sys/uio.h>
@@ -141,7 +141,8 @@ void pass_on(unsigned long size, uint32_t request) noexcept {
 }  // namespace
 
 extern "C" [[noreturn]] void bare_zygote() noexcept {
-  // Where a libc would keep its thread's id: the guest finds it by PR_GET_TID_ADDRESS, and never looks for a thread's control block, which there is none of.
+  // Where a libc would keep its thread's id: the guest finds it by PR_GET_TID_ADDRESS, and never looks for a thread's control block, which
+  // there is none of.
   static int32_t thread_id;
   thread_id = static_cast<int32_t>(call(__NR_set_tid_address, at(&thread_id)));
   const GuestHooks none = {nullptr, nullptr, nullptr};

@@ -18,12 +18,22 @@ Decision run_filter(const std::vector<sock_filter>& program, const seccomp_data&
         if (i.k % 4 != 0 || i.k + 4 > sizeof data) fail("a load out of bounds");
         memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, sizeof a);
         break;
-      case BPF_ALU | BPF_AND | BPF_K: a &= i.k; break;
-      case BPF_JMP | BPF_JA: at += i.k; break;
-      case BPF_JMP | BPF_JEQ | BPF_K: at += a == i.k ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JGE | BPF_K: at += a >= i.k ? i.jt : i.jf; break;
-      case BPF_RET | BPF_K: return {i.k, steps};
-      default: fail("an instruction of code " + std::to_string(i.code));
+      case BPF_ALU | BPF_AND | BPF_K:
+        a &= i.k;
+        break;
+      case BPF_JMP | BPF_JA:
+        at += i.k;
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        at += a == i.k ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        at += a >= i.k ? i.jt : i.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return {i.k, steps};
+      default:
+        fail("an instruction of code " + std::to_string(i.code));
     }
   }
   fail("a path that leaves the program");

@@ -137,7 +137,9 @@ TEST("bpf: a thousand random policies") {
 }
 
 TEST("bpf: a range costs two instructions, and neighbours that do the same are one range") {
-  const auto size = [](std::map<unsigned, uint32_t> actions) { return compile({.actions = std::move(actions), .rules = {}, .otherwise = kErrno | 1}).size(); };
+  const auto size = [](std::map<unsigned, uint32_t> actions) {
+    return compile({.actions = std::move(actions), .rules = {}, .otherwise = kErrno | 1}).size();
+  };
   const size_t head = 4;  // architecture and number
   expect_equal(size({}), head + 1, "nothing named");
   expect_equal(size({{0, kAllow}}), head + 3, "the first number");

@@ -117,7 +117,8 @@ TEST("cgroup: a directory that is none is left alone") {
 TEST("cgroup: delegated when its attribute says so") {
   const TempCgroup home;
   expect(!delegated_cgroup(home.path()), "a new one");
-  if (setxattr(home.path().c_str(), "trusted.delegate", "1", 1, 0) != 0) skip(std::string("no extended attributes here: ") + strerror(errno));
+  if (setxattr(home.path().c_str(), "trusted.delegate", "1", 1, 0) != 0)
+    skip(std::string("no extended attributes here: ") + strerror(errno));
   expect(delegated_cgroup(home.path()), "with the attribute");
   sys("setxattr", "", [&] { return setxattr(home.path().c_str(), "trusted.delegate", "0", 1, 0); });
   expect(!delegated_cgroup(home.path()), "with 0");

@@ -19,7 +19,8 @@ int null() { return open("/dev/null", O_RDWR | O_CLOEXEC); }
 bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
 static_assert(!std::is_copy_constructible_v<OwnFd> && !std::is_copy_assignable_v<OwnFd> && !std::is_convertible_v<OwnFd, bool> &&
-              std::is_nothrow_move_constructible_v<OwnFd> && std::is_nothrow_move_assignable_v<OwnFd> && !std::is_convertible_v<int, OwnFd>);
+              std::is_nothrow_move_constructible_v<OwnFd> && std::is_nothrow_move_assignable_v<OwnFd> &&
+              !std::is_convertible_v<int, OwnFd>);
 
 TEST("fd: closed once, by its owner") {
   const int a = null(), b = null();
@@ -63,7 +64,7 @@ TEST("sys: tries again while it is interrupted, and returns the value") {
 }
 
 TEST("sys: a real signal does not end a read") {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = [](int) {};  // without SA_RESTART
   sigaction(SIGALRM, &action, nullptr);
   int ends[2];

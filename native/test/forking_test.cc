@@ -80,8 +80,8 @@ TEST("forking: a zygote is first told the seal") {
 }
 
 TEST("forking: a request carries the slot's parts in their places, and ends that talk") {
-  const OwnFd null = open_at(AT_FDCWD, "/dev/null", O_RDWR), zero = open_at(AT_FDCWD, "/dev/zero", O_RDONLY), full = open_at(AT_FDCWD, "/dev/full", O_RDONLY),
-              random = open_at(AT_FDCWD, "/dev/urandom", O_RDONLY);
+  const OwnFd null = open_at(AT_FDCWD, "/dev/null", O_RDWR), zero = open_at(AT_FDCWD, "/dev/zero", O_RDONLY),
+              full = open_at(AT_FDCWD, "/dev/full", O_RDONLY), random = open_at(AT_FDCWD, "/dev/urandom", O_RDONLY);
   const auto target = [](const OwnFd& fd) { return link_of(0, "fd/" + std::to_string(fd.get())); };
   for (const bool with_handler : {false, true}) {
     const Ends ends;
@@ -97,10 +97,13 @@ TEST("forking: a request carries the slot's parts in their places, and ends that
     expect_equal(got.bytes.size(), sizeof(wire::ForkRequest), "size");
     wire::ForkRequest request;
     memcpy(&request, got.bytes.data(), sizeof request);
-    expect(request.version == wire::kVersion && request.uid == 1234 && request.data_bytes == 1ull << 40 && request.processes == 77, "the numbers");
+    expect(request.version == wire::kVersion && request.uid == 1234 && request.data_bytes == 1ull << 40 && request.processes == 77,
+           "the numbers");
     expect(request.standby == !with_handler && request.has_handler == with_handler && request.reserved == 0, "the marks");
     expect_equal(got.fds.size(), size_t{wire::kForkFds} - !with_handler, "descriptors");
-    expect(target(got.fds[wire::kCgroup]) == "/dev/null" && target(got.fds[wire::kNetwork]) == "/dev/zero" && target(got.fds[wire::kScratch]) == "/dev/full", "places");
+    expect(target(got.fds[wire::kCgroup]) == "/dev/null" && target(got.fds[wire::kNetwork]) == "/dev/zero" &&
+               target(got.fds[wire::kScratch]) == "/dev/full",
+           "places");
     if (with_handler) expect_equal(target(got.fds[wire::kHandler]), std::string("/dev/urandom"), "handler");
     const auto crosses = [](int from, int to, const char* what) {
       char c = 0;
@@ -114,17 +117,27 @@ TEST("forking: a request carries the slot's parts in their places, and ends that
       expect(fcntl(fd->get(), F_GETFL) & O_NONBLOCK, "the worker's ends do not block");
       expect(fcntl(fd->get(), F_GETFD) & FD_CLOEXEC, "close-on-exec");
     }
-    for (const auto place : {wire::kChannel, wire::kStdout, wire::kStderr}) expect(!(fcntl(got.fds[place].get(), F_GETFL) & O_NONBLOCK), "the leaf's ends block");
+    for (const auto place : {wire::kChannel, wire::kStdout, wire::kStderr})
+      expect(!(fcntl(got.fds[place].get(), F_GETFL) & O_NONBLOCK), "the leaf's ends block");
   }
 }
 
 TEST("forking: a zygote far behind is told from one that is gone, and neither costs descriptors") {
   const OwnFd null = open_at(AT_FDCWD, "/dev/null", O_RDWR);
-  const LeafParts parts{.uid = 1, .standby = true, .cgroup = null.get(), .network = null.get(), .scratch = null.get(), .handler = -1, .data_bytes = 0, .processes = 0};
+  const LeafParts parts{.uid = 1,
+                        .standby = true,
+                        .cgroup = null.get(),
+                        .network = null.get(),
+                        .scratch = null.get(),
+                        .handler = -1,
+                        .data_bytes = 0,
+                        .processes = 0};
   Ends ends;
   const auto before = descriptors();
   int asked = 0;
-  const auto behind = expect_throw("asking without end", [&] { for (; asked < 100'000; asked++) (void)request_fork(ends.worker.get(), parts); });
+  const auto behind = expect_throw("asking without end", [&] {
+    for (; asked < 100'000; asked++) (void)request_fork(ends.worker.get(), parts);
+  });
   expect_equal(behind.error, EAGAIN, "errno");
   expect(asked > 2, "it took " + std::to_string(asked));
   expect(descriptors() == before, "descriptors are left");

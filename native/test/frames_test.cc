@@ -141,7 +141,8 @@ TEST("frames: frames at the limit, one behind the other, in the parts in which a
   for (uint32_t i = 0; i < 3; i++) append(stream, frame(Type::kBody, wire::kMaxPayload, i));
   Reading r;
   const std::span<const uint8_t> all(stream);
-  for (size_t at = 0; at < stream.size(); at += 65'521) expect(r.feed(all.subspan(at, std::min<size_t>(65'521, stream.size() - at))), "part");
+  for (size_t at = 0; at < stream.size(); at += 65'521)
+    expect(r.feed(all.subspan(at, std::min<size_t>(65'521, stream.size() - at))), "part");
   expect_equal(r.seen.size(), size_t{3}, "frames");
   for (uint32_t i = 0; i < 3; i++) {
     const Bytes sent = frame(Type::kBody, wire::kMaxPayload, i);

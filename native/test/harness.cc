@@ -125,9 +125,14 @@ int main(int argc, char** argv) {
     const std::string result = run_apart(test);
     const char* why = result.c_str() + 1;
     switch (result[0]) {
-      case 'p': passed++, printf("ok %s\n", test.name); break;
-      case 's': skipped++, printf("skipped %s: %s\n", test.name, why); break;
-      default: failed++, printf("FAILED %s: %s\n", test.name, why);
+      case 'p':
+        passed++, printf("ok %s\n", test.name);
+        break;
+      case 's':
+        skipped++, printf("skipped %s: %s\n", test.name, why);
+        break;
+      default:
+        failed++, printf("FAILED %s: %s\n", test.name, why);
     }
     fflush(stdout);
   }

@@ -1,5 +1,5 @@
-// A test is a function with a sentence for a name. Each runs in a process of its own, so it may change namespaces, ids, limits and masks as it
-// likes, and a crash or a hang is only its own failure.
+// A test is a function with a sentence for a name. Each runs in a process of its own, so it may change namespaces, ids, limits and masks as
+// it likes, and a crash or a hang is only its own failure.
 #pragma once
 
 #include <functional>
@@ -35,7 +35,8 @@ void expect_equal(const A& got, const B& wanted, const std::string& what, std::s
 }
 
 /// The SysError that `attempt` throws; fails when it throws none.
-SysError expect_throw(const std::string& what, const std::function<void()>& attempt, std::source_location at = std::source_location::current());
+SysError expect_throw(const std::string& what, const std::function<void()>& attempt,
+                      std::source_location at = std::source_location::current());
 
 void need_root();
 /// For a test that gives up what LeakSanitizer needs at the end of the process.
@@ -45,7 +46,7 @@ void without_leak_check();
 
 #define SOCK_JOIN_(a, b) a##b
 #define SOCK_JOIN(a, b) SOCK_JOIN_(a, b)
-#define TEST(name)                                                                                   \
-  static void SOCK_JOIN(test_at_, __LINE__)();                                                       \
+#define TEST(name)                                                                                               \
+  static void SOCK_JOIN(test_at_, __LINE__)();                                                                   \
   static const sock::test::Registration SOCK_JOIN(registration_, __LINE__){name, SOCK_JOIN(test_at_, __LINE__)}; \
   static void SOCK_JOIN(test_at_, __LINE__)()

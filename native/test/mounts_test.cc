@@ -49,7 +49,9 @@ unsigned long flags_of(const OwnFd& directory) {
   sys("fstatvfs", "", [&] { return fstatvfs(directory.get(), &fs); });
   return fs.f_flag;
 }
-void expect_error(int error, const std::string& what, const std::function<void()>& attempt) { expect_equal(expect_throw(what, attempt).error, error, what); }
+void expect_error(int error, const std::string& what, const std::function<void()>& attempt) {
+  expect_equal(expect_throw(what, attempt).error, error, what);
+}
 
 struct stat stat_at(const OwnFd& directory, const std::string& path) {
   struct stat s {};
@@ -175,7 +177,8 @@ TEST("mounts: the devices work, and nothing can be added to them") {
   expect_equal(read(open_at(dev.get(), "null", O_RDONLY).get(), bytes, 8), ssize_t{0}, "null gives nothing");
   expect(write(open_at(dev.get(), "full", O_WRONLY).get(), bytes, 8) == -1 && errno == ENOSPC, "full");
   for (const char* name : {"random", "urandom"}) {
-    expect_equal(read(open_at(dev.get(), name, O_RDONLY | O_NONBLOCK).get(), bytes, sizeof bytes), static_cast<ssize_t>(sizeof bytes), name);
+    expect_equal(read(open_at(dev.get(), name, O_RDONLY | O_NONBLOCK).get(), bytes, sizeof bytes), static_cast<ssize_t>(sizeof bytes),
+                 name);
     expect(std::string(bytes, sizeof bytes) != std::string(sizeof bytes, '\0'), name);
   }
   for (const char* name : {"null", "zero", "full", "random", "urandom"}) {
@@ -197,7 +200,8 @@ TEST("mounts: none of them shows on the host, all go with their descriptors") {
   const std::string before = read_text("/proc/self/mountinfo");
   const auto open_before = descriptors();
   {
-    const OwnFd all[] = {bind_tree("/usr"), bind_directory(directory.path()), empty_proc(), devices(), scratch({.bytes = 4096, .inodes = 10, .uid = 1})};
+    const OwnFd all[] = {bind_tree("/usr"), bind_directory(directory.path()), empty_proc(), devices(),
+                         scratch({.bytes = 4096, .inodes = 10, .uid = 1})};
     expect_equal(read_text("/proc/self/mountinfo"), before, "mounts while they are there");
     for (const auto& fd : all) expect(fcntl(fd.get(), F_GETFD) & FD_CLOEXEC, "close-on-exec");
   }

@@ -53,11 +53,14 @@ TEST("user namespace: the ids inside are those outside that were given, and no o
   const OwnFd user = some_user();
   const TempDir directory;
   sys("chmod", "", [&] { return chmod(directory.path().c_str(), 01777); });
-  const auto made_by = [&](uid_t inside) { return owner_of_a_file_made_by(user.get(), inside, directory.path() + "/" + std::to_string(inside)); };
+  const auto made_by = [&](uid_t inside) {
+    return owner_of_a_file_made_by(user.get(), inside, directory.path() + "/" + std::to_string(inside));
+  };
   expect_equal(made_by(0), uid_t{kOutside}, "root inside");
   expect_equal(made_by(1000), uid_t{kOutside + 1}, "the first");
   expect_equal(made_by(1063), uid_t{kOutside + 64}, "the last");
-  for (const uid_t unmapped : {1u, 999u, 1064u, kOutside}) expect_equal(made_by(unmapped), static_cast<uid_t>(-3), "id " + std::to_string(unmapped));
+  for (const uid_t unmapped : {1u, 999u, 1064u, kOutside})
+    expect_equal(made_by(unmapped), static_cast<uid_t>(-3), "id " + std::to_string(unmapped));
 }
 
 TEST("user namespace: it belongs to this one, and root inside has no power outside") {
@@ -109,8 +112,10 @@ void send_datagram(int family) {
   sockaddr_storage address{};
   address.ss_family = static_cast<sa_family_t>(family);
   socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-  if (family == AF_INET) reinterpret_cast<sockaddr_in&>(address).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  else reinterpret_cast<sockaddr_in6&>(address).sin6_addr = in6addr_loopback;
+  if (family == AF_INET)
+    reinterpret_cast<sockaddr_in&>(address).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  else
+    reinterpret_cast<sockaddr_in6&>(address).sin6_addr = in6addr_loopback;
   sys("bind", "", [&] { return bind(to.get(), reinterpret_cast<sockaddr*>(&address), size); });
   sys("getsockname", "", [&] { return getsockname(to.get(), reinterpret_cast<sockaddr*>(&address), &size); });
   sys("sendto", "", [&] { return sendto(to.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&address), size); });

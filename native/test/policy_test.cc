@@ -32,8 +32,18 @@ constexpr uint32_t kAllow = SECCOMP_RET_ALLOW;
 constexpr uint64_t kHigh = 0xabcd000000000000;  // above what the kernel looks at in an int argument
 
 // Calls that the oldest headers do not know; the numbers are the same on every architecture, but for those of x86 alone.
-enum : unsigned { kMemfdSecret = 447, kCachestat = 451, kFchmodat2 = 452, kMapShadowStack = 453, kFutexWake = 454, kStatmount = 457, kListmount = 458,
-                  kLsmSetSelfAttr = 460, kMseal = 462, kOpenTreeAttr = 467 };
+enum : unsigned {
+  kMemfdSecret = 447,
+  kCachestat = 451,
+  kFchmodat2 = 452,
+  kMapShadowStack = 453,
+  kFutexWake = 454,
+  kStatmount = 457,
+  kListmount = 458,
+  kLsmSetSelfAttr = 460,
+  kMseal = 462,
+  kOpenTreeAttr = 467
+};
 
 struct Row {
   const char* call;
@@ -46,6 +56,8 @@ struct Row {
 
 uint64_t mode(uint64_t type) { return type | 0600; }
 
+// A table: several rows a line.
+// clang-format off
 std::vector<Row> lambda_code() {
   std::vector<Row> rows{
       // it may compute, read and write, talk, and run programs of its own
@@ -126,6 +138,7 @@ std::vector<Row> zygote_code() {
       {CALL(socket), {AF_PACKET}, EAFNOSUPPORT}, {CALL(add_key), {}, EPERM}, {CALL(clone), {CLONE_NEWUSER | SIGCHLD}, EPERM},
   };
 }
+// clang-format on
 
 void check(const std::vector<Row>& rows, const std::vector<Policy>& installed) {
   std::vector<std::vector<sock_filter>> programs;
@@ -147,7 +160,8 @@ TEST("policy: what a zygote may call and what it may not") { check(zygote_code()
 TEST("policy: the seal allows nothing that the base refuses, and no call kills or traces") {
   const auto base = compile(base_policy()), seal = compile(seal_policy());
   for (unsigned number = 0; number <= 600; number++) {
-    const uint32_t before = run_filter(base, call_data(number)).action, after = strictest({before, run_filter(seal, call_data(number)).action});
+    const uint32_t before = run_filter(base, call_data(number)).action,
+                   after = strictest({before, run_filter(seal, call_data(number)).action});
     for (const uint32_t r : {before, after})
       expect(r == kAllow || (r & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO, "call " + std::to_string(number));
     if (before != kAllow) expect(after != kAllow, "call " + std::to_string(number) + " came back");
@@ -216,7 +230,9 @@ TEST("kernel: with both filters, threads, forks and programs still start") {
   install_both();
   pthread_t thread;
   int reached = 0;
-  expect_equal(pthread_create(&thread, nullptr, [](void* p) -> void* { return *static_cast<int*>(p) = 1, nullptr; }, &reached), 0, "pthread_create");
+  expect_equal(pthread_create(
+                   &thread, nullptr, [](void* p) -> void* { return *static_cast<int*>(p) = 1, nullptr; }, &reached),
+               0, "pthread_create");
   (void)pthread_join(thread, nullptr);
   expect_equal(reached, 1, "the thread");
   expect_equal(in_fork([] { return 5; }), 5, "the fork");

@@ -24,7 +24,8 @@ std::string read_text(const std::string& path) {
   const OwnFd file = open_at(AT_FDCWD, path, O_RDONLY);
   std::string text;
   char part[4096];
-  while (const ssize_t size = sys("read", path, [&] { return read(file.get(), part, sizeof part); })) text.append(part, static_cast<size_t>(size));
+  while (const ssize_t size = sys("read", path, [&] { return read(file.get(), part, sizeof part); }))
+    text.append(part, static_cast<size_t>(size));
   return text;
 }
 

@@ -32,8 +32,9 @@ struct Self {
   std::string mask = status_of(getpid(), "SigBlk"), ignored = status_of(getpid(), "SigIgn"), caught = status_of(getpid(), "SigCgt");
   std::string threads = status_of(getpid(), "Threads"), uid = status_of(getpid(), "Uid"), capabilities = status_of(getpid(), "CapEff");
   std::string seccomp = status_of(getpid(), "Seccomp"), no_new_privs = status_of(getpid(), "NoNewPrivs");
-  std::string oom = read_text("/proc/self/oom_score_adj"), cwd = link_of(0, "cwd"), root = link_of(0, "root"), mounts = link_of(0, "ns/mnt"),
-              user = link_of(0, "ns/user"), limits = read_text("/proc/self/limits"), host = read_text("/proc/sys/kernel/hostname");
+  std::string oom = read_text("/proc/self/oom_score_adj"), cwd = link_of(0, "cwd"), root = link_of(0, "root"),
+              mounts = link_of(0, "ns/mnt"), user = link_of(0, "ns/user"), limits = read_text("/proc/self/limits"),
+              host = read_text("/proc/sys/kernel/hostname");
   int dumpable = prctl(PR_GET_DUMPABLE);
   bool children = has_children();
   mode_t mask_of_modes = [] {
@@ -82,7 +83,8 @@ TEST("spawn: the program runs as the plan says") {
   const Child& child = zygote.child;
   const pid_t pid = child.pid;
   expect_equal(pid_of(child.pidfd.get()), pid, "the pidfd's process");
-  const std::string all = std::to_string(kZygoteUid) + "\t" + std::to_string(kZygoteUid) + "\t" + std::to_string(kZygoteUid) + "\t" + std::to_string(kZygoteUid);
+  const std::string all = std::to_string(kZygoteUid) + "\t" + std::to_string(kZygoteUid) + "\t" + std::to_string(kZygoteUid) + "\t" +
+                          std::to_string(kZygoteUid);
   expect_equal(status_of(pid, "Uid"), all, "uid");
   expect_equal(status_of(pid, "Gid"), all, "gid");
   expect_equal(status_of(pid, "Groups"), std::string(), "groups");
@@ -92,7 +94,8 @@ TEST("spawn: the program runs as the plan says") {
   expect_equal(status_of(pid, "SigBlk"), std::string("0000000000000000"), "blocked signals");
   expect_equal(status_of(pid, "Umask"), std::string("0022"), "umask");
   expect_equal(status_of(pid, "NSsid"), std::to_string(pid), "a session of its own");
-  for (const char* space : {"ns/user", "ns/mnt", "ns/net", "ns/ipc", "ns/uts"}) expect(link_of(pid, space) != link_of(0, space), std::string("the host's ") + space);
+  for (const char* space : {"ns/user", "ns/mnt", "ns/net", "ns/ipc", "ns/uts"})
+    expect(link_of(pid, space) != link_of(0, space), std::string("the host's ") + space);
   expect_equal(link_of(pid, "ns/pid"), link_of(0, "ns/pid"), "ns/pid, since an init cannot clone siblings");
   const auto open = descriptors(std::to_string(pid));
   expect_equal(open.size(), size_t{4}, "descriptors");
@@ -102,7 +105,8 @@ TEST("spawn: the program runs as the plan says") {
   const std::string limits = read_text("/proc/" + std::to_string(pid) + "/limits");
   expect(contains(limits, "Max open files            1024                 1024 "), limits);
   expect(contains(limits, "Max core file size        0                    0 "), limits);
-  expect(contains(read_text("/proc/" + std::to_string(pid) + "/cgroup"), ground.self.substr(ground.self.rfind("/sock-core-test"))), "cgroup");
+  expect(contains(read_text("/proc/" + std::to_string(pid) + "/cgroup"), ground.self.substr(ground.self.rfind("/sock-core-test"))),
+         "cgroup");
   expect_equal(read_text("/proc/" + std::to_string(pid) + "/cmdline"), std::string("/bare_zygote\0an argument\0", 25), "arguments");
   expect_equal(read_text("/proc/" + std::to_string(pid) + "/environ"), std::string("NAME=value\0", 11), "environment");
   expect_equal(link_of(pid, "cwd"), std::string("/"), "working directory");
@@ -116,10 +120,12 @@ TEST("spawn: the program runs as the plan says") {
     places.push_back(place);
   }
   expect(places == std::vector<std::string>{"/", "/dev", "/proc"}, std::to_string(places.size()) + " mounts");
-  const OwnFd its_host_name(sys("open", "ns/uts", [&] { return ::open(("/proc/" + std::to_string(pid) + "/ns/uts").c_str(), O_RDONLY | O_CLOEXEC); }));
+  const OwnFd its_host_name(
+      sys("open", "ns/uts", [&] { return ::open(("/proc/" + std::to_string(pid) + "/ns/uts").c_str(), O_RDONLY | O_CLOEXEC); }));
   expect_equal(in_fork([&] {
                  char name[65] = {};
-                 return setns(its_host_name.get(), CLONE_NEWUTS) != 0 || gethostname(name, sizeof name) != 0 || strcmp(name, "sandbox") != 0;
+                 return setns(its_host_name.get(), CLONE_NEWUTS) != 0 || gethostname(name, sizeof name) != 0 ||
+                        strcmp(name, "sandbox") != 0;
                }),
                0, "host name");
   zygote.ground->hang_up();
@@ -194,8 +200,9 @@ TEST("spawn: a cgroup that is none, and descriptors that are none, are refused b
   const auto error = expect_throw("cgroup", [&] { (void)spawn(options); });
   expect_equal(error.call, std::string("clone3"), "call");
   expect_equal(error.error, EBADF, "errno");
-  for (const auto& spoil : std::vector<std::function<void(SpawnOptions&)>>{[](SpawnOptions& o) { o.user = -1; }, [](SpawnOptions& o) { o.control = 1 << 20; },
-                                                                         [](SpawnOptions& o) { o.stdio[1] = -1; }, [](SpawnOptions& o) { o.mounts[1].tree = -1; }}) {
+  for (const auto& spoil : std::vector<std::function<void(SpawnOptions&)>>{
+           [](SpawnOptions& o) { o.user = -1; }, [](SpawnOptions& o) { o.control = 1 << 20; }, [](SpawnOptions& o) { o.stdio[1] = -1; },
+           [](SpawnOptions& o) { o.mounts[1].tree = -1; }}) {
     options = ground.options();
     spoil(options);
     expect_equal(expect_throw("a descriptor", [&] { (void)spawn(options); }).error, EBADF, "errno");

@@ -78,13 +78,15 @@ std::optional<Leaf::Seen> Leaf::next() {
 void Leaf::send(const std::string& bytes) {
   sys("fcntl", "", [&] { return fcntl(ends.channel.get(), F_SETFL, 0); });  // the tests may wait
   for (size_t at = 0; at < bytes.size();)
-    at += static_cast<size_t>(sys("send", "leaf", [&] { return ::send(ends.channel.get(), bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL); }));
+    at += static_cast<size_t>(
+        sys("send", "leaf", [&] { return ::send(ends.channel.get(), bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL); }));
 }
 
 std::string request_frame(uint32_t request, const std::string& body) {
   const std::string id = "{\"id\":\"x\"}";
   const auto id_size = static_cast<uint16_t>(id.size());
-  const wire::FrameHeader head{static_cast<uint32_t>(sizeof id_size + id.size() + body.size()), wire::kVersion, wire::Type::kRequest, wire::kLast, request};
+  const wire::FrameHeader head{static_cast<uint32_t>(sizeof id_size + id.size() + body.size()), wire::kVersion, wire::Type::kRequest,
+                               wire::kLast, request};
   std::string out(reinterpret_cast<const char*>(&head), sizeof head);
   out.append(reinterpret_cast<const char*>(&id_size), sizeof id_size);
   return out + id + body;

@@ -17,7 +17,8 @@ inline constexpr uint32_t kFirstInside = 1000;         // the first sandbox's, a
 inline constexpr uint32_t kSandboxes = 64;
 constexpr uint32_t outside(uint32_t inside) { return kZygoteUid + 1 + (inside - kFirstInside); }
 
-/// The ground of a spawn, with options that make it succeed: the program is bare_zygote, which ends with 0 as soon as nobody holds `control`.
+/// The ground of a spawn, with options that make it succeed: the program is bare_zygote, which ends with 0 as soon as nobody holds
+/// `control`.
 struct Ground {
   Ground();
   TempDir directory;

@@ -87,8 +87,8 @@ TEST("zygote: a leaf tells when it was born, sealed and asked") {
     return t;
   };
   const wire::Timing first = timing_of(1), second = timing_of(2);
-  expect(before < first.born && first.born < first.sealed && first.sealed < first.received && first.received <= first.loaded && first.loaded <= first.handled &&
-             first.handled < now(),
+  expect(before < first.born && first.born < first.sealed && first.sealed < first.received && first.received <= first.loaded &&
+             first.loaded <= first.handled && first.handled < now(),
          "the order");
   expect(second.born == 0 && second.sealed == 0 && second.received > first.handled, "the second time");
 }
@@ -101,7 +101,8 @@ TEST("zygote: what a leaf is, seen from the host") {
     if (!waiting) (void)leaf.echo(1, "");  // it is sealed when it answers
     const pid_t pid = leaf.pid();
     const auto status = [&](const char* field) { return status_of(pid, field); };
-    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) expect_equal(status(set), std::string("0000000000000000"), set);
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"})
+      expect_equal(status(set), std::string("0000000000000000"), set);
     expect_equal(status("NoNewPrivs"), std::string("1"), "no_new_privs");
     expect_equal(status("Seccomp"), std::string("2"), "seccomp");
     expect_equal(status("Seccomp_filters"), std::string("2"), "filters");
@@ -125,7 +126,8 @@ TEST("zygote: what a leaf is, seen from the host") {
     expect_equal(link_of(pid, "ns/net"), "net:[" + std::to_string(network.st_ino) + "]", "the slot's network");
     expect_equal(read_text(slot.directory + "/cgroup.procs"), std::to_string(pid) + "\n", "alone in the slot's cgroup");
     const auto open = descriptors(std::to_string(pid));
-    expect(open.size() == 4 && open[0] == "0 -> /dev/null" && open[1].starts_with("1 -> pipe:") && open[2].starts_with("2 -> pipe:") && open[3].starts_with("3 -> socket:"),
+    expect(open.size() == 4 && open[0] == "0 -> /dev/null" && open[1].starts_with("1 -> pipe:") && open[2].starts_with("2 -> pipe:") &&
+               open[3].starts_with("3 -> socket:"),
            std::to_string(open.size()) + " descriptors");
     expect(!contains(link_of(pid, "fd/3"), link_of(zygote.child.pid, "fd/3")), "it has the fork socket");
     expect_equal(status("CoreDumping"), std::string("0"), "core");
@@ -165,7 +167,9 @@ TEST("zygote: the mounts of a leaf are the sandbox's, and each is restricted") {
   expect(contains(options["/proc"], "noexec"), "/proc: " + options["/proc"]);
   expect_equal(file_of(pid, "/handler/f"), std::string("the code"), "the code");
   // Its /proc shows its own processes: itself, as 1.
-  expect(contains(file_of(pid, "/proc/1/status"), "NSpid:\t" + std::to_string(pid) + "\t1\n") || contains(file_of(pid, "/proc/1/status"), "Name:\tbare_zygote"), "/proc/1");
+  expect(contains(file_of(pid, "/proc/1/status"), "NSpid:\t" + std::to_string(pid) + "\t1\n") ||
+             contains(file_of(pid, "/proc/1/status"), "Name:\tbare_zygote"),
+         "/proc/1");
   expect(access(("/proc/" + std::to_string(pid) + "/root/proc/2").c_str(), F_OK) != 0, "/proc/2");
   for (const char* masked : wire::kMaskedProc)
     if (access(masked, F_OK) == 0) expect_equal(file_of(pid, masked), std::string(), masked);
@@ -253,7 +257,14 @@ TEST("zygote: a leaf that cannot finish says at which step, and ends with 1") {
   uint32_t number = 0;
   for (const auto& row : table) {
     const Slot slot = zygote.slot(number++);
-    LeafParts parts{.uid = slot.uid, .standby = false, .cgroup = slot.cgroup.get(), .network = slot.network.get(), .scratch = slot.scratch.get(), .handler = -1, .data_bytes = 0, .processes = 0};
+    LeafParts parts{.uid = slot.uid,
+                    .standby = false,
+                    .cgroup = slot.cgroup.get(),
+                    .network = slot.network.get(),
+                    .scratch = slot.scratch.get(),
+                    .handler = -1,
+                    .data_bytes = 0,
+                    .processes = 0};
     row.spoil(parts);
     LeafEnds ends = request_fork(zygote.socket(), parts);
     Leaf leaf{std::move(ends), zygote.answer().pidfd, {}, {}};
@@ -276,7 +287,14 @@ TEST("zygote: a fork that the kernel refuses is an answer") {
   const Slot slot = zygote.slot(0), forbidden = zygote.slot(1);
   sys("chown", "", [&] { return chown((forbidden.directory + "/cgroup.procs").c_str(), 0, 0); });
   const auto error_with = [&](int cgroup) {
-    (void)request_fork(zygote.socket(), {.uid = slot.uid, .standby = true, .cgroup = cgroup, .network = slot.network.get(), .scratch = slot.scratch.get(), .handler = -1, .data_bytes = 0, .processes = 0});
+    (void)request_fork(zygote.socket(), {.uid = slot.uid,
+                                         .standby = true,
+                                         .cgroup = cgroup,
+                                         .network = slot.network.get(),
+                                         .scratch = slot.scratch.get(),
+                                         .handler = -1,
+                                         .data_bytes = 0,
+                                         .processes = 0});
     return zygote.answer().error;
   };
   expect_equal(error_with(zygote.ground->null.get()), EBADF, "no cgroup");
@@ -289,7 +307,8 @@ TEST("zygote: a request that is none is an answer too, and its descriptors are c
   Zygote zygote;
   const std::string pid = std::to_string(zygote.child.pid);
   const size_t before = descriptors(pid).size();
-  wire::ForkRequest request{.version = wire::kVersion, .standby = 0, .has_handler = 0, .reserved = 0, .uid = kFirstInside, .data_bytes = 0, .processes = 0};
+  wire::ForkRequest request{
+      .version = wire::kVersion, .standby = 0, .has_handler = 0, .reserved = 0, .uid = kFirstInside, .data_bytes = 0, .processes = 0};
   const auto answer_to = [&](const void* bytes, size_t size) {
     sys("send", "", [&] { return send(zygote.socket(), bytes, size, 0); });
     return zygote.answer().error;
@@ -297,7 +316,8 @@ TEST("zygote: a request that is none is an answer too, and its descriptors are c
   expect_equal(answer_to(&request, sizeof request), EPROTO, "without descriptors");
   expect_equal(answer_to("x", 1), EPROTO, "too short");
   for (size_t count = 1; count <= 20; count++) {
-    send_with(zygote.socket(), std::string(reinterpret_cast<const char*>(&request), sizeof request), std::vector<int>(count, zygote.ground->null.get()));
+    send_with(zygote.socket(), std::string(reinterpret_cast<const char*>(&request), sizeof request),
+              std::vector<int>(count, zygote.ground->null.get()));
     const int wanted = count == wire::kForkFds - 1 ? EBADF /* it is no cgroup */ : EPROTO;
     expect_equal(zygote.answer().error, wanted, std::to_string(count) + " descriptors");
   }
@@ -391,7 +411,14 @@ TEST("zygote: eight forks asked for at once are all answered, in their order") {
   std::vector<LeafEnds> ends;
   for (uint32_t i = 0; i < 8; i++) slots.push_back(zygote.slot(i));
   for (const Slot& slot : slots)
-    ends.push_back(request_fork(zygote.socket(), {.uid = slot.uid, .standby = false, .cgroup = slot.cgroup.get(), .network = slot.network.get(), .scratch = slot.scratch.get(), .handler = -1, .data_bytes = 0, .processes = 0}));
+    ends.push_back(request_fork(zygote.socket(), {.uid = slot.uid,
+                                                  .standby = false,
+                                                  .cgroup = slot.cgroup.get(),
+                                                  .network = slot.network.get(),
+                                                  .scratch = slot.scratch.get(),
+                                                  .handler = -1,
+                                                  .data_bytes = 0,
+                                                  .processes = 0}));
   for (size_t i = 0; i < 8; i++) {
     Leaf leaf{std::move(ends[i]), zygote.answer().pidfd, {}, {}};
     expect_equal(leaf.echo(1, std::to_string(i)), std::to_string(i), "the echo");
