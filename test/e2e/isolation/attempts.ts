@@ -82,29 +82,29 @@ export interface TableOptions {
 
 /** Runs a table in a sandbox of every start class, then on the host. */
 export function table({ group, attempts, given, under }: TableOptions): void {
-  for (const start of coldClasses) {
-    describe(`${group}: a ${start} lambda cannot`, needsRoot, () => {
-      const owner = suiteOwner();
-      let outcomes: Outcomes = {};
-      before(async () => {
-        const worker = await startWorker(owner, { lambdas: { attack: source(group) }, config: { limits: { runtime_sec: 120 } } });
-        const event = { attacks: attempts.map((a) => a.attack), given: (await given?.(worker)) ?? {} };
-        const answer = await callCold(worker, 'attack', event, start);
-        assert.equal(answer.status, 200, answer.text);
-        outcomes = answer.json<Outcomes>();
-      });
-      for (const { attack, what, inside } of attempts) test(what, () => inside(outcomes[attack] ?? {}));
-    });
-  }
-  describe(`${group}: without a sandbox one can`, needsRoot, () => {
+  describe(group, needsRoot, () => {
     const controls = attempts.filter((a) => typeof a.control !== 'string');
+    const inside: Partial<Record<ColdClass, Outcomes>> = {};
+    let outside: Outcomes = {};
     const owner = suiteOwner();
-    let outcomes: Outcomes = {};
     before(async () => {
-      const there = given === undefined ? {} : await given(await startWorker(owner));
-      outcomes = await onHost({ group, attacks: controls.map((a) => a.attack), given: there, ...(under && { under }) });
+      const worker = await startWorker(owner, { lambdas: { attack: source(group) }, config: { limits: { runtime_sec: 120 } } });
+      const there = (await given?.(worker)) ?? {};
+      for (const start of coldClasses) {
+        const answer = await callCold(worker, 'attack', { attacks: attempts.map((a) => a.attack), given: there }, start);
+        assert.equal(answer.status, 200, answer.text);
+        inside[start] = answer.json<Outcomes>();
+      }
+      outside = await onHost({ group, attacks: controls.map((a) => a.attack), given: there, ...(under && { under }) });
     });
-    for (const { attack, what, control } of controls) if (typeof control === 'function') test(what, () => control(outcomes[attack] ?? {}));
+    for (const start of coldClasses) {
+      describe(`a ${start} lambda cannot`, () => {
+        for (const { attack, what, inside: check } of attempts) test(what, () => check(inside[start]?.[attack] ?? {}));
+      });
+    }
+    describe('without a sandbox one can', () => {
+      for (const { attack, what, control } of controls) if (typeof control === 'function') test(what, () => control(outside[attack] ?? {}));
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 // Floods: a lambda that sends without end is ended; meanwhile the worker's memory stays bounded and its neighbours are answered.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { needsRoot, startWorker } from '../worker.ts';
+import { before, describe, test } from 'node:test';
+import { needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 import { callCold, source } from './attempts.ts';
 import { residentMib } from './host.ts';
 
@@ -18,10 +18,14 @@ const floods = {
 const mostGrowthMib = 256;
 
 describe('a lambda that floods', needsRoot, () => {
+  const owner = suiteOwner();
+  let worker: Worker;
+  before(async () => {
+    const lambdas = { attack: source('channel'), neighbour: 'def f(event): return "well"' };
+    worker = await startWorker(owner, { lambdas, config: { limits: { runtime_sec: 3 }, log_output: false } });
+  });
   for (const [attack, status] of Object.entries(floods)) {
     test(`the worker with ${attack} is ended, and starves nobody`, async (t) => {
-      const config = { limits: { runtime_sec: 3 }, log_output: false };
-      const worker = await startWorker(t, { lambdas: { attack: source('channel'), neighbour: 'def f(event): return "well"' }, config });
       await worker.call('neighbour');
       const before = residentMib(worker.pid);
       let flooding = true;

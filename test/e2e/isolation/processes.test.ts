@@ -1,7 +1,7 @@
 // Other processes: a lambda sees, signals and inspects its own only.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { needsRoot, startWorker, type Worker } from '../worker.ts';
+import { before, describe, test } from 'node:test';
+import { needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 import {
   type Attempt,
   callCold,
@@ -66,14 +66,19 @@ const processes = (worker: Worker): number[] => [worker.pid, ...children(worker.
 
 table({ group: 'processes', attempts, given: (worker) => ({ pids: processes(worker) }), under: [] });
 
-for (const start of coldClasses) {
-  test(`a ${start} lambda that kills all it can kills nobody else`, needsRoot, async (t) => {
-    const worker = await startWorker(t, {
-      lambdas: { attack: source('processes'), other: 'calls = 0\ndef f(e):\n  global calls\n  calls += 1\n  return calls' },
-    });
-    assert.equal((await worker.call('other')).text, '1');
-    const before = (await callCold(worker, 'attack', { attacks: ['kill_all', 'pids'] }, start)).json<Outcomes>();
-    assert.deepEqual(before.kill_all, { value: 'killed' });
-    assert.equal((await worker.call('other', undefined, { start: 'warm' })).text, '2', 'the other instance is the one from before');
+describe('a lambda that kills all it can kills nobody else', needsRoot, () => {
+  const owner = suiteOwner();
+  let worker: Worker;
+  before(async () => {
+    const neighbour = 'calls = 0\ndef f(event):\n  global calls\n  calls += 1\n  return calls';
+    worker = await startWorker(owner, { lambdas: { attack: source('processes'), neighbour } });
+    assert.equal((await worker.call('neighbour')).text, '1');
   });
-}
+  for (const [i, start] of coldClasses.entries()) {
+    test(start, async () => {
+      const { kill_all } = (await callCold(worker, 'attack', { attacks: ['kill_all'] }, start)).json<Outcomes>();
+      assert.deepEqual(kill_all, { value: 'killed' });
+      assert.equal((await worker.call('neighbour')).text, `${i + 2}`, 'the other instance is the one from before');
+    });
+  }
+});
