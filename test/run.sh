@@ -7,7 +7,7 @@
 #     core     the native core's own test programs, plain and with AddressSanitizer
 #     kernel   dist/test/kernel/: mechanism against this kernel; skips what it lacks
 #     e2e      dist/test/e2e/: a whole worker, as its users see it
-#     vm       kernel and e2e again in a machine with unified cgroup v2 (test/vm/), where nothing may be skipped
+#     vm       core, kernel and e2e again in a machine with unified cgroup v2 (test/vm/), where nothing may be skipped
 #
 # The last line is `N passed, N failed, N skipped`, of all suites together. Exits 1 when something failed.
 set -uo pipefail
@@ -79,7 +79,7 @@ vm_suite() {
   local why status
   why=$(test/vm/run --available) || { echo "$why"; note "vm skipped: $why"; return; }
   rm -f "$out"/vm-{tally,notes}
-  test/vm/run -e SUITE_PREFIX=vm- -e NODE="$node" bash test/run.sh kernel e2e
+  test/vm/run -e SUITE_PREFIX=vm- -e NODE="$node" bash test/run.sh core kernel e2e
   status=$?
   cat "$out/vm-tally" >> "$tally" 2> /dev/null
   cat "$out/vm-notes" >> "$notes" 2> /dev/null

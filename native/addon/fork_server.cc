@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "../core/forking.h"
+#include "../core/identity.h"
 #include "../core/mounts.h"
 #include "../core/sys.h"
 #include "environment.h"
@@ -49,7 +50,7 @@ Napi::Value ForkServer::fork(const Napi::CallbackInfo& info) {
                                                              .data_bytes = amount(o, "dataBytes"),
                                                              .processes = amount(o, "processes")});
     Process* process = Process::make(env, info[1].As<Napi::Object>(), std::move(ends), sock::OwnFd());
-    waiting_.push_back(process);
+    waiting_.push_back({process, descriptor(o, "cgroup")});
     return process->Value();
   } catch (const sock::SysError& error) {
     throw Napi::Error::New(env, error.what());
@@ -67,7 +68,8 @@ void ForkServer::on_readable() {
     }
     while (auto answer = sock::receive_answer(socket_.get())) {
       if (waiting_.empty()) return gone("it answered a request that was not made");
-      Process* process = waiting_.front();
+      const auto [process, cgroup] = waiting_.front();
+      if (answer->error == 0 && !sock::is_leaf_of(answer->pidfd.get(), cgroup)) return gone("it answered with another process");
       waiting_.pop_front();
       if (answer->error != 0) {
         process->unborn(std::string("clone3 in the zygote: ") + strerror(answer->error));
@@ -92,6 +94,6 @@ void ForkServer::gone(const std::string& reason) {
   waiting_.clear();
   // First, so that nobody asks this one for another fork when those that wait have failed.
   call_out(Env(), [&] { (void)on_gone_.Call({Napi::String::New(Env(), reason)}); });
-  for (Process* process : unborn) process->unborn("the zygote is gone: " + reason);
+  for (const auto& [process, cgroup] : unborn) process->unborn("the zygote is gone: " + reason);
   Unref();
 }

@@ -26,6 +26,10 @@ class ForkServer : public Napi::ObjectWrap<ForkServer> {
   sock::OwnFd socket_;
   Poll poll_;
   bool serving_ = false;
-  std::deque<Process*> waiting_;
+  struct Waiting {
+    Process* process;
+    int cgroup;  // its slot's, which stays open as long as the process may come
+  };
+  std::deque<Waiting> waiting_;
   Napi::FunctionReference on_serving_, on_gone_;
 };

@@ -44,6 +44,7 @@ void Process::born(sock::OwnFd pidfd) {
   pidfd_ = std::move(pidfd);
   exit_poll_.start(Environment::of(Env()).loop, pidfd_.get(), UV_READABLE, [this](int) { on_exit(); });
   if (killed_) (void)syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (ready_early_ && !killed_) call_out(Env(), [this] { tell(sock::wire::Type::kReady, 0, 0, 0); });
 }
 
 void Process::unborn(const std::string& reason) {
@@ -161,13 +162,22 @@ bool Process::on_frame(const sock::Frame& frame, uint8_t* received) {
     return false;
   }
   if (frame.type == sock::wire::Type::kEnd) ended_at_ = iteration();
+  // Its own word may be read before the zygote's that has the pidfd, without which no lambda can be attached.
+  if (frame.type == sock::wire::Type::kReady && !pidfd_.open()) {
+    ready_early_ = true;
+    return true;
+  }
   // A frame that came in pieces was put together elsewhere.
   const uint8_t* payload = frame.payload.data();
   if (payload < received || payload > received + sock::wire::kMaxPayload) payload = static_cast<uint8_t*>(memcpy(received, payload, frame.payload.size()));
-  Napi::Env env = Env();
-  (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint8_t>(frame.type)), Napi::Number::New(env, frame.request),
-                        Napi::Number::New(env, static_cast<double>(payload - received)), Napi::Number::New(env, static_cast<uint32_t>(frame.payload.size()))});
+  tell(frame.type, frame.request, static_cast<uint32_t>(payload - received), static_cast<uint32_t>(frame.payload.size()));
   return !finished_ && !killed_;
+}
+
+void Process::tell(sock::wire::Type type, uint32_t request, uint32_t offset, uint32_t length) {
+  Napi::Env env = Env();
+  (void)on_frame_.Call(
+      {Napi::Number::New(env, static_cast<uint8_t>(type)), Napi::Number::New(env, request), Napi::Number::New(env, offset), Napi::Number::New(env, length)});
 }
 
 // One read empties a pipe of all that was in it (the buffer is larger than a pipe): what comes after it is not waited for.

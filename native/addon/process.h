@@ -34,6 +34,7 @@ class Process : public Napi::ObjectWrap<Process> {
   void on_channel(int events);
   bool read_channel();
   bool on_frame(const sock::Frame& frame, uint8_t* received);
+  void tell(sock::wire::Type type, uint32_t request, uint32_t offset, uint32_t length);
   bool read_both_outputs();
   bool read_output(Poll& poll, sock::OwnFd& fd, int stream);
   uint64_t iteration() const;
@@ -48,7 +49,7 @@ class Process : public Napi::ObjectWrap<Process> {
   std::vector<uint8_t> outgoing_;
   size_t sent_ = 0;
   uint64_t ended_at_ = ~0ull;  // the turn of the event loop in which the last request ended
-  bool killed_ = false, finished_ = false;
+  bool killed_ = false, finished_ = false, ready_early_ = false;
   std::string reason_;
   Napi::FunctionReference on_frame_, on_output_, on_exit_;
 };

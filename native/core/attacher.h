@@ -8,7 +8,8 @@
 
 namespace sock {
 
-/// Remembers where its thread is at home; to be used on that thread only.
+/// Remembers where its thread is at home; to be used on that thread only. From the first attach on, the thread's working directory is its own:
+/// a chdir no longer moves other threads of the process.
 class Attacher {
  public:
   Attacher();

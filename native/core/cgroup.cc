@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -22,11 +23,13 @@ bool populated(int events, const std::string& path) {
 }
 
 void wait_until_empty(const std::string& directory, int timeout_ms) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   const std::string path = directory + "/cgroup.events";
   const OwnFd events(sys("open", path, [&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   while (populated(events.get(), path)) {
     pollfd changed{events.get(), POLLPRI, 0};
-    if (sys("poll", path, [&] { return poll(&changed, 1, timeout_ms); }) == 0) throw SysError(ETIMEDOUT, "kill cgroup", directory);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+    if (left <= 0 || sys("poll", path, [&] { return poll(&changed, 1, static_cast<int>(left)); }) == 0) throw SysError(ETIMEDOUT, "kill cgroup", directory);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,28 +23,30 @@ class FrameReader {
   /// False when the bytes are no frames of this protocol; the channel is then of no use any more.
   template <typename OnFrame>
   bool feed(std::span<const uint8_t> bytes, OnFrame on_frame) {
-    if (!kept_.empty()) {
-      kept_.insert(kept_.end(), bytes.begin(), bytes.end());
-      std::vector<uint8_t> all = std::move(kept_);
-      kept_.clear();
-      return cut(all, on_frame);
+    if (kept_.empty()) {
+      const auto rest = cut(bytes, on_frame);
+      if (rest) kept_.assign(rest->begin(), rest->end());
+      return rest.has_value();
     }
-    return cut(bytes, on_frame);
+    kept_.insert(kept_.end(), bytes.begin(), bytes.end());
+    const auto rest = cut(kept_, on_frame);
+    if (rest) kept_.erase(kept_.begin(), kept_.end() - static_cast<ptrdiff_t>(rest->size()));
+    return rest.has_value();
   }
 
  private:
+  /// What is left when no whole frame is; nullopt when it is no frame.
   template <typename OnFrame>
-  bool cut(std::span<const uint8_t> bytes, OnFrame on_frame) {
+  std::optional<std::span<const uint8_t>> cut(std::span<const uint8_t> bytes, OnFrame on_frame) {
     while (bytes.size() >= sizeof(wire::FrameHeader)) {
       wire::FrameHeader head;
       __builtin_memcpy(&head, bytes.data(), sizeof head);
-      if (!valid(head)) return false;
+      if (!valid(head)) return std::nullopt;
       if (bytes.size() < sizeof head + head.length) break;
-      if (!on_frame(Frame{head.type, head.request, bytes.subspan(sizeof head, head.length)})) return true;
+      if (!on_frame(Frame{head.type, head.request, bytes.subspan(sizeof head, head.length)})) return bytes.last(0);
       bytes = bytes.subspan(sizeof head + head.length);
     }
-    kept_.assign(bytes.begin(), bytes.end());
-    return true;
+    return bytes;
   }
   static bool valid(const wire::FrameHeader& head);
 

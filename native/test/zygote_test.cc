@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "../core/attacher.h"
+#include "../core/identity.h"
 #include "../core/mounts.h"
 #include "../core/words.h"
 #include "harness.h"
@@ -380,6 +381,20 @@ TEST("attacher: the thread is where it was, also when it has started others sinc
   expect_equal(link_of(0, "root"), std::string("/"), "the root");
   std::filesystem::current_path(before);
 }
+TEST("identity: a leaf is known by its own cgroup, another's is not it, and one that has ended is nobody's") {
+  Zygote zygote;
+  const Slot slots[] = {zygote.slot(0), zygote.slot(1)};
+  const Leaf own = zygote.fork(slots[0], false), other = zygote.fork(slots[1], false);
+  expect(is_leaf_of(own.pidfd.get(), slots[0].cgroup.get()), "its own");
+  expect(!is_leaf_of(other.pidfd.get(), slots[0].cgroup.get()), "another slot's");
+  expect(!is_leaf_of(zygote.child.pidfd.get(), slots[0].cgroup.get()), "the zygote itself");
+  const OwnFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  expect(!is_leaf_of(self.get(), slots[0].cgroup.get()), "the worker");
+  kill_now(other.pidfd.get());
+  expect(readable(other.pidfd.get(), 10'000), "it does not end");
+  expect(is_leaf_of(other.pidfd.get(), slots[0].cgroup.get()), "ended");
+}
+
 TEST("zygote: two hundred leaves leave nothing in the worker, the zygote or the cgroups") {
   Zygote zygote;
   Slot slot = zygote.slot(0);

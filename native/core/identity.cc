@@ -1,0 +1,71 @@
+#include "identity.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <sstream>
+#include <string>
+
+#include "fd.h"
+#include "sys.h"
+
+namespace sock {
+namespace {
+
+// linux/pidfd.h of Linux 6.13; older headers have neither.
+struct PidfdInfo {
+  uint64_t mask, cgroup_id;
+  uint32_t pid, rest[11];
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+constexpr uint64_t kCgroupId = 1 << 2;
+
+std::string text_of(const std::string& path) {
+  const OwnFd file(sys("open", path, [&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  std::string text;
+  char part[4096];
+  while (const ssize_t size = sys("read", path, [&] { return read(file.get(), part, sizeof part); })) text.append(part, static_cast<size_t>(size));
+  return text;
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  std::istringstream lines(text);
+  for (std::string l; std::getline(lines, l);)
+    if (l == line) return true;
+  return false;
+}
+
+// Before Linux 6.13: by its number, which is its own as long as the pidfd is not readable.
+bool listed(int pidfd, int cgroup) {
+  const std::string info = text_of("/proc/self/fdinfo/" + std::to_string(pidfd));
+  const size_t at = info.find("Pid:\t");
+  if (at == std::string::npos) return false;
+  const std::string pid = info.substr(at + 5, info.find('\n', at) - at - 5);
+  return has_line(text_of("/proc/self/fd/" + std::to_string(cgroup) + "/cgroup.procs"), pid);
+}
+
+bool ended(int pidfd) {
+  pollfd p{pidfd, POLLIN, 0};
+  return poll(&p, 1, 0) == 1;
+}
+
+}  // namespace
+
+bool is_leaf_of(int pidfd, int cgroup) {
+  PidfdInfo info{};
+  info.mask = kCgroupId;
+  if (ioctl(pidfd, kPidfdGetInfo, &info) == 0 && (info.mask & kCgroupId)) {
+    struct stat directory {};
+    sys("fstat", "cgroup", [&] { return fstat(cgroup, &directory); });
+    if (info.cgroup_id == directory.st_ino) return true;  // a cgroup's id is its directory's inode number
+  } else if (listed(pidfd, cgroup)) {
+    return true;
+  }
+  return ended(pidfd);  // by then it has left its cgroup
+}
+
+}  // namespace sock
