@@ -96,8 +96,14 @@ export class Leaf implements Sandbox {
 
   /** Gives a waiting standby its code and its first request. False when it has died. */
   attach(spec: SandboxSpec, request: SandboxRequest): boolean {
-    this.adopt(spec);
-    return this.#process?.attach(spec.code.dir, this.#take(request)) ?? false;
+    let attached = false;
+    try {
+      attached = this.#process?.attach(spec.code.dir, this.#take(request)) ?? false;
+    } finally {
+      if (attached) this.adopt(spec);
+      else this.#request = undefined; // another sandbox gets it, and this one's end must not fail it
+    }
+    return attached;
   }
 
   /** Before begin() it waits for the process. */
