@@ -21,6 +21,9 @@ enum GuestRole { kGuestForked = 0, kGuestStandby = 1 };
 /// in the zygote a negative errno: -ESHUTDOWN when the worker has hung up, -EBUSY when threads run that a fork would lose.
 GUEST_EXPORT int guest_serve(const GuestHooks* hooks);
 
+/// Waits for the channel to become readable without going to sleep, for at most so many nanoseconds; whoever else wants the processor gets it.
+GUEST_EXPORT void guest_spin(uint64_t nanoseconds);
+
 /// In a leaf: when it was born and when it was sealed, nanoseconds of CLOCK_MONOTONIC.
 GUEST_EXPORT uint64_t guest_born(void);
 GUEST_EXPORT uint64_t guest_sealed(void);

@@ -13,9 +13,9 @@ _CHANNEL = 3
 _READ = 1 << 16  # a larger buffer would be a mapping of its own
 
 
-def serve(born, sealed):
-    """Answers what comes over the channel until the worker hangs up. born, sealed: ns of CLOCK_MONOTONIC."""
-    channel, handlers = Channel(_CHANNEL), Handlers('/handler')
+def serve(born, sealed, spin):
+    """Answers what comes over the channel until the worker hangs up. born, sealed: ns of CLOCK_MONOTONIC; spin: as Channel has it."""
+    channel, handlers = Channel(_CHANNEL, spin), Handlers('/handler')
     try:
         while True:
             answer(channel, handlers, born, sealed)
@@ -81,6 +81,7 @@ class Handlers:
 def answer(channel, handlers, born, sealed):
     number, head, body = channel.receive()
     received = monotonic_ns()
+    channel.gap = received - channel.answered
     loaded = handled = 0
     try:
         if handlers.f is None:
@@ -100,6 +101,7 @@ def answer(channel, handlers, born, sealed):
     sys.stdout.flush()
     sys.stderr.flush()
     channel.reply(number, head, reply, (born, sealed, received, loaded, handled))
+    channel.answered = monotonic_ns()
 
 
 def report(error):

@@ -16,6 +16,8 @@ class Hooks(ctypes.Structure):
 
 def main():
     guest = ctypes.PyDLL('/runtime/guest.so')  # PyDLL: the interpreter's lock stays held
+    guest.guest_spin.argtypes = [ctypes.c_uint64]
+    guest.guest_spin.restype = None
     guest.guest_born.restype = guest.guest_sealed.restype = ctypes.c_uint64
     python = ctypes.pythonapi
     hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
@@ -35,7 +37,7 @@ def main():
         born = sealed = 0  # long before its first request
         leaf.rehearse(2)
         leaf.ready()
-    leaf.serve(born, sealed)
+    leaf.serve(born, sealed, guest.guest_spin)
 
 
 main()

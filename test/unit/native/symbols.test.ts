@@ -36,6 +36,7 @@ test('the guest library exports its own functions and the two that it stands bef
     'T guest_born',
     'T guest_sealed',
     'T guest_serve',
+    'T guest_spin',
     'T pthread_atfork',
   ]);
 });
