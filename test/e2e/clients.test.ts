@@ -59,7 +59,10 @@ describe('clients', needsRoot, () => {
       client.socket.destroy();
     }
     await until(({ inFlight }) => inFlight === 0);
-    assert.deepEqual((await worker.call('echo', { still: 'here' })).json(), { still: 'here' });
+    // The last of them may only now be on their way through the queue, of which there is little.
+    let answer = await worker.call('echo', { still: 'here' });
+    for (let tries = 0; tries < 100 && answer.status === 429; tries++) answer = await worker.call('echo', { still: 'here' });
+    assert.deepEqual(answer.json(), { still: 'here' });
   });
 
   test('a client that leaves in the midst of its body never becomes a call', async (t) => {
