@@ -16,9 +16,22 @@ export function procStatus(pid: number): ProcStatus {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
 }
 
-/** A sandbox has a pid namespace below the host's, its zygote has not. */
+/** A sandbox has a pid namespace below the host's; its zygote has not, nor has one that has ended meanwhile. */
 export function isSandbox(pid: number): boolean {
-  return (procStatus(pid).get('NSpid') ?? '').split(/\s+/).length > 1;
+  try {
+    return (procStatus(pid).get('NSpid') ?? '').split(/\s+/).length > 1;
+  } catch {
+    return false;
+  }
+}
+
+/** Among the children of a worker; the others but these and sandboxes are helpers that live for the time of a system call. */
+export function isZygote(pid: number): boolean {
+  try {
+    return !isSandbox(pid) && procStatus(pid).get('Name') === 'python3';
+  } catch {
+    return false;
+  }
 }
 
 export function descriptors(pid: number): number {

@@ -4,7 +4,7 @@ import { readlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { needsRoot, startWorker, type Worker } from '../worker.ts';
 import { callCold, coldClasses } from './attempts.ts';
-import { children, isSandbox, procStatus } from './host.ts';
+import { children, isSandbox, isZygote, procStatus } from './host.ts';
 
 const noCapability = '0000000000000000';
 const namespaces = ['mnt', 'pid_for_children', 'net', 'ipc', 'uts', 'cgroup'] as const;
@@ -25,6 +25,11 @@ function assertSealed(pid: number): void {
 }
 
 const inNamespace = (pid: number, kind: string): string => readlinkSync(`/proc/${pid}/ns/${kind}`);
+
+/** The zygotes and sandboxes; not the helpers that live for the time of a system call. */
+function lasting(worker: Worker): number[] {
+  return children(worker.pid).filter((pid) => isSandbox(pid) || isZygote(pid));
+}
 
 /** All sandboxes, once that many standbys are ready. Only the status tells. */
 async function standbys(worker: Worker, wanted: number): Promise<number[]> {
@@ -50,7 +55,7 @@ describe('from the host', needsRoot, () => {
       const sandboxes = await standbys(worker, 2); // a standby in the making is not sealed yet
       assert.equal(sandboxes.length, 4);
       for (const pid of sandboxes) assertSealed(pid);
-      const others = [process.pid, worker.pid, ...children(worker.pid)];
+      const others = [process.pid, worker.pid, ...lasting(worker)];
       for (const pid of sandboxes) {
         for (const kind of namespaces) {
           const shared = others.filter((other) => other !== pid && inNamespace(other, kind) === inNamespace(pid, kind));
@@ -64,7 +69,7 @@ describe('from the host', needsRoot, () => {
 
   test('the zygote, which is not sealed, looks different', async (t) => {
     const worker = await startWorker(t);
-    const [zygote = 0] = children(worker.pid).filter((pid) => !isSandbox(pid));
+    const [zygote = 0] = children(worker.pid).filter(isZygote);
     assert.notEqual(procStatus(zygote).get('CapEff'), noCapability);
     assert.throws(() => assertSealed(zygote));
     assert.notEqual(readlinkSync(`/proc/${zygote}/ns/user`), readlinkSync('/proc/self/ns/user'), 'its power ends at its user namespace');
