@@ -1,10 +1,10 @@
 // Limits: a lambda that takes all it gets gets no more than its share, and its neighbours and the worker go on.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
-import { before, describe, test } from 'node:test';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { before, describe, type TestContext, test } from 'node:test';
 import { needsRoot, type Owner, startWorker, suiteOwner, type Worker } from '../worker.ts';
 import { callCold, coldClasses, source } from './attempts.ts';
-import { children, isSandbox, procStatus } from './host.ts';
+import { children, isSandbox } from './host.ts';
 
 interface Refused {
   readonly count: number;
@@ -20,17 +20,28 @@ const begin = (owner: Owner, limits: Readonly<Record<string, number>>): Promise<
   startWorker(owner, { lambdas, config: { limits } });
 const noController = 'cgroup v2 has no memory controller here';
 
-/** Host uids of the sandboxes that are there. */
-const uidsOf = (worker: Worker): string[] => children(worker.pid).filter(isSandbox).map(uidOf);
-const uidOf = (pid: number): string => procStatus(pid).get('Uid')?.split(/\s+/)[0] ?? '';
+/** The process namespaces of the sandboxes that are there, held open so that no other gets their numbers. */
+function holdNamespaces(t: TestContext, worker: Worker): string[] {
+  return children(worker.pid)
+    .filter(isSandbox)
+    .flatMap((pid) => {
+      try {
+        const fd = openSync(`/proc/${pid}/ns/pid`, 'r');
+        t.after(() => closeSync(fd));
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return []; // it ended while we looked
+      }
+    });
+}
 
-function processesOf(uids: readonly string[]): number[] {
+function processesIn(namespaces: readonly string[]): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => {
     try {
-      return uids.includes(uidOf(pid));
+      return namespaces.includes(readlinkSync(`/proc/${pid}/ns/pid`));
     } catch {
-      return false; // it ended while we looked
+      return false;
     }
   });
 }
@@ -67,26 +78,27 @@ for (const start of coldClasses) {
       let bombing = true;
       const bomb = callCold(impatient, 'attack', { take: 'bomb' }, start).finally(() => (bombing = false));
       let calls = 1;
-      let uids: string[] = [];
+      const namespaces = new Set<string>();
       while (bombing) {
         assert.equal((await impatient.call('neighbour')).text, `${++calls}`);
-        uids = [...new Set([...uids, ...uidsOf(impatient)])];
+        if (namespaces.size < 10) for (const one of holdNamespaces(t, impatient)) namespaces.add(one);
       }
       assert.equal((await bomb).status, 504);
       assert.equal((await callCold(impatient, 'attack', { take: 'spin' }, start)).status, 504, 'one that only spins is ended, too');
       assert.equal((await impatient.call('neighbour')).text, `${++calls}`);
       assert.equal(await impatient.stop(), 0);
-      assert.deepEqual(processesOf(uids), []);
+      assert.ok(namespaces.size >= 2);
+      assert.deepEqual(processesIn([...namespaces]), []);
     });
 
     test('leaves no daemon behind', async (t) => {
       const own = await begin(t, {});
       await callCold(own, 'attack', { take: 'daemon' }, start);
-      const uids = uidsOf(own);
-      assert.ok(processesOf(uids).length > uids.length, 'the daemon is there while its sandbox is');
+      const namespaces = holdNamespaces(t, own);
+      assert.ok(processesIn(namespaces).length > namespaces.length, 'the daemon is there while its sandbox is');
       assert.equal((await own.call('attack', { take: 'exit' }, { start: 'warm' })).status, 502);
       assert.equal(await own.stop(), 0);
-      assert.deepEqual(processesOf(uids), []);
+      assert.deepEqual(processesIn(namespaces), []);
     });
 
     test('gets the memory of limits.mem_mb, not more', async () => {
