@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -31,6 +32,7 @@ Pair log_pipe() {
   int fds[2];
   sys("pipe2", "log", [&] { return pipe2(fds, O_CLOEXEC); });
   Pair pair{OwnFd(fds[0]), OwnFd(fds[1])};
+  sys("fchmod", "log", [&] { return fchmod(pair.theirs.get(), 0222); });  // so that the sandbox may open /dev/stdout
   sys("fcntl", "log", [&] { return fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK); });
   return pair;
 }

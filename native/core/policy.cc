@@ -27,7 +27,7 @@ constexpr unsigned kAllowed[] = {
     __NR_linkat, __NR_symlinkat, __NR_fchmod, __NR_fchmodat, kFchmodat2, __NR_fchown, __NR_fchownat, __NR_utimensat, __NR_truncate,
     __NR_ftruncate, __NR_fallocate, __NR_fsync, __NR_fdatasync, __NR_sync_file_range, __NR_syncfs, __NR_flock, __NR_fcntl, __NR_dup, __NR_dup3, __NR_pipe2,
     __NR_sendfile, __NR_splice, __NR_tee, __NR_copy_file_range, __NR_fadvise64, __NR_readahead, __NR_statfs, __NR_fstatfs, __NR_umask,
-    __NR_memfd_create, __NR_inotify_init1, __NR_inotify_add_watch, __NR_inotify_rm_watch, __NR_getxattr, __NR_lgetxattr, __NR_fgetxattr,
+    __NR_memfd_create, __NR_getxattr, __NR_lgetxattr, __NR_fgetxattr,
     __NR_listxattr, __NR_llistxattr, __NR_flistxattr, __NR_setxattr, __NR_lsetxattr, __NR_fsetxattr, __NR_removexattr, __NR_lremovexattr,
     __NR_fremovexattr, kCachestat,
     // memory
@@ -59,7 +59,7 @@ constexpr unsigned kAllowed[] = {
 #if defined(__x86_64__)
     __NR_open, __NR_creat, __NR_stat, __NR_lstat, __NR_access, __NR_readlink, __NR_getdents, __NR_mkdir, __NR_rmdir, __NR_unlink, __NR_rename,
     __NR_link, __NR_symlink, __NR_chmod, __NR_chown, __NR_lchown, __NR_utime, __NR_utimes, __NR_futimesat, __NR_dup2, __NR_pipe, __NR_poll,
-    __NR_select, __NR_epoll_create, __NR_epoll_wait, __NR_eventfd, __NR_signalfd, __NR_inotify_init, __NR_vfork, __NR_fork, __NR_getpgrp,
+    __NR_select, __NR_epoll_create, __NR_epoll_wait, __NR_eventfd, __NR_signalfd, __NR_vfork, __NR_fork, __NR_getpgrp,
     __NR_pause, __NR_alarm, __NR_time, __NR_arch_prctl,
 #endif
 };
@@ -69,10 +69,12 @@ constexpr unsigned kRefused[] = {
     __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_kcmp, __NR_add_key, __NR_request_key, __NR_bpf, __NR_perf_event_open,
     __NR_init_module, __NR_finit_module, __NR_delete_module, __NR_kexec_load, __NR_reboot, __NR_swapon, __NR_swapoff, __NR_acct, __NR_quotactl,
     __NR_settimeofday, __NR_clock_settime, __NR_adjtimex, __NR_clock_adjtime, __NR_sethostname, __NR_setdomainname, __NR_syslog,
+    // A watch on a file of the shared, read-only /usr would tell what the host and other sandboxes run.
+    __NR_inotify_init1, __NR_inotify_add_watch, __NR_inotify_rm_watch,
     __NR_vhangup, __NR_name_to_handle_at, __NR_open_by_handle_at, __NR_fanotify_init, __NR_move_pages, __NR_migrate_pages, __NR_mbind,
     __NR_set_mempolicy, __NR_fsopen, __NR_fsconfig, __NR_fsmount, __NR_fspick, __NR_mount_setattr, __NR_umount2, __NR_open_tree, __NR_pivot_root, __NR_chroot, __NR_pidfd_getfd, __NR_lookup_dcookie,
 #if defined(__x86_64__)
-    __NR_iopl, __NR_ioperm, __NR_modify_ldt, __NR_kexec_file_load, __NR_ustat,
+    __NR_inotify_init, __NR_iopl, __NR_ioperm, __NR_modify_ldt, __NR_kexec_file_load, __NR_ustat,
 #endif
 };
 

@@ -10,6 +10,7 @@ def f(event):
   if how == "print": print(text)
   if how == "stderr": print(text, file=sys.stderr)
   if how == "unended": sys.stdout.write(text)
+  if how == "device": open("/dev/stdout", "w").write(text + "\\n")
   if how == "os.write": os.write(1, (text + "\\n").encode())
   if how == "subprocess": subprocess.run(["/bin/echo", text])
   if how == "thread":
@@ -44,7 +45,7 @@ describe('the log', needsRoot, () => {
   };
 
   test('whichever way it was written', async () => {
-    for (const how of ['print', 'unended', 'os.write', 'subprocess', 'thread', 'daemon', 'raise']) {
+    for (const how of ['print', 'unended', 'device', 'os.write', 'subprocess', 'thread', 'daemon', 'raise']) {
       const { msg, stream, level } = await written(how);
       assert.deepEqual([msg, stream, level], [`text-w-${how}`, 'stdout', 30], how);
     }

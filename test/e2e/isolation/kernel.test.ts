@@ -13,6 +13,7 @@ const attempts: Attempt[] = [
     take_descriptor: 'take a descriptor of another process',
     keyctl_session: 'use its session keyring',
     keyctl_describe: 'look at keys',
+    watch: 'watch a file that everybody shares',
     add_key: 'add a key',
     request_key: 'ask for a key',
     bpf_map: 'make a BPF map',

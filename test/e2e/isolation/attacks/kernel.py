@@ -92,6 +92,12 @@ def io_uring(): return call('io_uring_setup', 1, ctypes.create_string_buffer(120
 
 
 @attack
+def watch():
+    """A file that everybody shares: who opens it, and when."""
+    return call('inotify_add_watch', call('inotify_init1', 0), path('/usr/bin/env'), 0x20)
+
+
+@attack
 def userfaultfd(): return call('userfaultfd', 0)
 
 

@@ -22,13 +22,13 @@ CLONE = dict(NEWTIME=0x80, NEWNS=0x20000, NEWCGROUP=0x2000000, NEWUTS=0x4000000,
 SIGCHLD = 17
 
 _X86 = dict(socket=41, clone=56, ptrace=101, syslog=103, setfsuid=122, personality=135, sched_setscheduler=144, vhangup=153, modify_ldt=154,
-            pivot_root=155, prctl=157, adjtimex=159, chroot=161, acct=163, settimeofday=164, mount=165, umount2=166, swapon=167, reboot=169,
+            pivot_root=155, prctl=157, inotify_init1=294, inotify_add_watch=254, adjtimex=159, chroot=161, acct=163, settimeofday=164, mount=165, umount2=166, swapon=167, reboot=169,
             sethostname=170, setdomainname=171, iopl=172, ioperm=173, init_module=175, quotactl=179, clock_settime=227, kexec_load=246,
             add_key=248, request_key=249, keyctl=250, ioprio_set=251, unshare=272, perf_event_open=298, fanotify_init=300,
             name_to_handle_at=303, open_by_handle_at=304, setns=308, process_vm_readv=310, process_vm_writev=311, kcmp=312, seccomp=317,
             bpf=321, userfaultfd=323, capset=126, getpid=39, mknodat=259)
 _ARM = dict(socket=198, clone=220, ptrace=117, syslog=116, setfsuid=151, personality=92, sched_setscheduler=119, vhangup=58, pivot_root=41,
-            prctl=167, adjtimex=171, chroot=51, acct=89, settimeofday=170, mount=40, umount2=39, swapon=224, reboot=142, sethostname=161,
+            prctl=167, inotify_init1=26, inotify_add_watch=27, adjtimex=171, chroot=51, acct=89, settimeofday=170, mount=40, umount2=39, swapon=224, reboot=142, sethostname=161,
             setdomainname=162, init_module=105, quotactl=60, clock_settime=112, kexec_load=104, add_key=217, request_key=218, keyctl=219,
             ioprio_set=30, unshare=97, perf_event_open=241, fanotify_init=262, name_to_handle_at=264, open_by_handle_at=265, setns=268,
             process_vm_readv=270, process_vm_writev=271, kcmp=272, seccomp=277, bpf=280, userfaultfd=282, capset=91, getpid=172, mknodat=33)
