@@ -1,4 +1,5 @@
-# Builds: the core (C++20, knows nothing of Node), the child of a clone (no libc), the addon, the guest library, and with -Dtests=1 the core's tests.
+# Builds: the core (C++20, knows nothing of Node), the child of a clone (no libc), the addon, the guest library, the bare zygote and what times it, and
+# with -Dtests=1 the core's tests.
 {
   "variables": {
     "tests%": 0,
@@ -62,6 +63,14 @@
       ],
       "ldflags!": ["-rdynamic"],
       "ldflags": ["-nostdlib", "-static", "-Wl,-z,noseparate-code"]
+    },
+    {
+      "target_name": "sandbox_bench",
+      "type": "executable",
+      "dependencies": ["core", "bare_zygote"],
+      "sources": ["native/bare/sandbox_bench.cc"],
+      "cflags_cc!": ["-fno-exceptions"],
+      "cflags_cc": ["-fexceptions"]
     }
   ],
   "conditions": [

@@ -8,7 +8,8 @@ import type { Setting } from './case.ts';
 
 const mib = 1 << 20;
 
-export async function startBareBackend(setting: Setting): Promise<SockBackend> {
+/** `directory` holds the sandboxes' generated `root`, with the zygote in it, and the empty directory `staging`. */
+export async function startBareBackend(setting: Setting): Promise<{ readonly backend: SockBackend; readonly directory: string }> {
   const native = loadNative();
   const workerDir = join(setting.directory, 'backend');
   mkdirSync(workerDir);
@@ -30,5 +31,5 @@ export async function startBareBackend(setting: Setting): Promise<SockBackend> {
   });
   copyFileSync(join(packageRoot(), 'build/Release/bare_zygote'), join(workerDir, 'root/runtime/bare_zygote'));
   await backend.start();
-  return setting.own(backend);
+  return { backend: setting.own(backend), directory: workerDir };
 }

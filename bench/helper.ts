@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline';
 /** Times are nanoseconds. What a program does not tell is absent. */
 export interface Answer {
   readonly ns?: readonly number[];
+  /** The parts of the time, by name. */
+  readonly phases?: Readonly<Record<string, number>>;
   /** CLOCK_REALTIME in ns, before the (first) request was sent. */
   readonly at?: number;
   /** The last reply's Server-Timing and X-Start-Class. */

@@ -1,8 +1,11 @@
 // Creating and destroying a sandbox with all isolation on and no interpreter in it, beside the bare clone3 and beside other programs that do that.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Phases } from '../../src/observe/phases.ts';
 import type { SockBackend } from '../../src/sandbox/sock/backend.ts';
+import { cgroup2Mount } from '../../src/sandbox/sock/cgroups.ts';
+import { loadNative, packageRoot } from '../../src/sandbox/sock/native.ts';
+import { UidRange } from '../../src/sandbox/sock/uids.ts';
 import { startBareBackend } from '../bare-backend.ts';
 import type { Case, Setting } from '../case.ts';
 import { Helper } from '../helper.ts';
@@ -16,16 +19,19 @@ export const sandbox: Case = {
   title: 'create and destroy a sandbox, without an interpreter',
   async run(setting): Promise<CaseResult> {
     const others = peers(setting);
-    const backend = await startBareBackend(setting);
-    const { contender, phases } = created(setting, backend);
-    for (let i = 0; i < (setting.quick ? 100 : 400); i++) await contender.sample().then(() => quiet(backend)); // until our own code is compiled
-    phases.clear();
+    const { backend, directory } = await startBareBackend(setting);
+    const code = join(setting.directory, 'code');
+    mkdirSync(code);
+    const worker = byWorker(backend, code);
+    for (let i = 0; i < (setting.quick ? 100 : 400); i++) await worker.contender.sample().then(() => quiet(backend)); // until our own code is compiled
+    worker.phases.clear();
+    const core = byCore(setting, directory, code);
     const turns = { warmUp: 5, unit: 'us', settle: () => quiet(backend) } as const;
-    const contenders = [...bareClones(setting), contender, ...others.fast.contenders];
+    const contenders = [...bareClones(setting), core.contender, worker.contender, ...others.fast.contenders];
     const series = [...(await interleave(contenders, { ...turns, rounds: setting.rounds(200) }))];
     series.push(...(await interleave(others.docker.contenders, { ...turns, rounds: setting.rounds(20) })));
     const of = (name: string): number => median(series.find((s) => s.name === name)?.samples ?? []);
-    const ours = of(contender.name);
+    const ours = of(core.contender.name);
     const faster = (name: string, limit: number): Target[] =>
       series.some((s) => s.name === name) ? [{ text: `${name} / sandbox`, value: of(name) / ours, sense: 'at least', limit }] : [];
     return {
@@ -36,7 +42,7 @@ export const sandbox: Case = {
         ...faster('crun run', 5),
         ...faster('docker run', 50),
       ],
-      notes: [phaseLine(phases), ...others.fast.notes, ...others.docker.notes],
+      notes: [phaseLine(core), phaseLine(worker), ...others.fast.notes, ...others.docker.notes],
     };
   },
 };
@@ -50,11 +56,31 @@ function bareClones(setting: Setting): Contender[] {
   });
 }
 
-/** A sandbox made as the worker makes it: asked for, one request answered, ended, reaped. */
-function created(setting: Setting, backend: SockBackend): { contender: Contender; phases: Map<string, number[]> } {
+/** A contender, and its samples' parts in microseconds. */
+interface InPhases {
+  readonly contender: Contender;
+  readonly phases: Map<string, number[]>;
+}
+
+/** A sandbox by itself, timed as the bare clones are: by native/bare/sandbox_bench.cc. */
+function byCore(setting: Setting, directory: string, code: string): InPhases {
   const phases = new Map<string, number[]>();
-  const dir = join(setting.directory, 'code');
-  mkdirSync(dir);
+  const uids = setting.own(UidRange.claim(loadNative()));
+  const uid = uids.take(2) ?? -1;
+  // Nobody else has the uid, so nobody else this cgroup: what is in it has been left there by a run that was killed.
+  const cgroup = join(cgroup2Mount(readFileSync('/proc/mounts', 'utf8')) ?? '', `sock-bench-${uid}`);
+  const helper = setting.own(new Helper([join(packageRoot(), 'build/Release/sandbox_bench'), directory, code, cgroup, `${uid}`]));
+  const sample = async (): Promise<number[]> => {
+    const answer = await helper.ask('');
+    for (const [name, ns] of Object.entries(answer.phases ?? {})) phases.set(name, [...(phases.get(name) ?? []), ns / 1000]);
+    return (answer.ns ?? []).map((ns) => ns / 1000);
+  };
+  return { contender: { name: 'sandbox', sample }, phases };
+}
+
+/** The same as the worker does it, its event loop included. */
+function byWorker(backend: SockBackend, dir: string): InPhases {
+  const phases = new Map<string, number[]>();
   const body = Buffer.from(lambda.body);
   const spec = { lambda: 'bench', code: { digest: '0'.repeat(64), dir }, cold: 'forked', onLine: () => {}, onDeath: () => {} } as const;
   const sample = (): Promise<number[]> =>
@@ -79,7 +105,7 @@ function created(setting: Setting, backend: SockBackend): { contender: Contender
         },
       });
     });
-  return { contender: { name: 'sandbox', sample }, phases };
+  return { contender: { name: 'sandbox, by the worker', sample }, phases };
 }
 
 async function quiet(backend: SockBackend): Promise<void> {
@@ -90,6 +116,6 @@ async function quiet(backend: SockBackend): Promise<void> {
   }
 }
 
-function phaseLine(phases: ReadonlyMap<string, readonly number[]>): string {
-  return `sandbox, us: ${[...phases].map(([name, us]) => `${name} ${median(us).toFixed(0)}`).join(', ')}`;
+function phaseLine({ contender, phases }: InPhases): string {
+  return `${contender.name}, us: ${[...phases].map(([name, us]) => `${name} ${median(us).toFixed(0)}`).join(', ')}`;
 }
