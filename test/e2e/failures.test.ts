@@ -40,7 +40,7 @@ describe('failing lambdas', needsRoot, () => {
   let worker: Worker;
   before(async () => {
     worker = await startWorker(owner, {
-      config: { limits: { runtime_sec: 2, mem_mb: 100, procs: 20 }, registry_cache_ms: 0 },
+      config: { limits: { runtime_sec: 2, mem_mb: 100, procs: 20 }, registry_cache_ms: 0, freeze_after_ms: 600_000, keep_warm_ms: 600_000 },
       lambdas: {
         echo,
         raising,

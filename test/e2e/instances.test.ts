@@ -41,7 +41,7 @@ test('there are never more than max_instances, and all calls are answered', need
 });
 
 test('the state of a module lives as long as its instance, and is its own', needsRoot, async (t) => {
-  const worker = await startWorker(t, { lambdas: { who } });
+  const worker = await startWorker(t, { lambdas: { who }, config: { freeze_after_ms: 600_000, keep_warm_ms: 600_000 } });
   const one = (await worker.call('who', {}, { start: 'forked' })).json<Who>();
   const other = (await worker.call('who', {}, { start: 'forked' })).json<Who>();
   assert.notEqual(one.name, other.name);
@@ -91,7 +91,7 @@ test('a frozen instance is thawed by a call and has kept its state', needsRoot, 
 });
 
 test('X-Force-Start gives the class that was asked for, or 409', needsRoot, async (t) => {
-  const worker = await startWorker(t, { lambdas: { who }, config: { freeze_after_ms: 60_000, max_instances: 4 } });
+  const worker = await startWorker(t, { lambdas: { who }, config: { freeze_after_ms: 60_000, keep_warm_ms: 600_000, max_instances: 4 } });
   const ask = (start: 'warm' | 'thawed' | 'standby' | 'forked' | 'spawned') => worker.call('who', {}, { start });
   for (const start of ['warm', 'thawed'] as const) {
     const answer = await ask(start);

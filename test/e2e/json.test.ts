@@ -35,6 +35,7 @@ describe('JSON', needsRoot, () => {
   let worker: Worker;
   before(async () => {
     worker = await startWorker(owner, {
+      config: { freeze_after_ms: 600_000, keep_warm_ms: 600_000 },
       lambdas: { echo, kinds, empty: 'def f(event):\n  return type(event).__name__ + str(len(event))\n' },
     });
   });

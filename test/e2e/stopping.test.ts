@@ -141,7 +141,7 @@ test('a second worker in the same directory refuses to start, and the first one 
   const { code, stderr } = await runToEnd(t, config);
   assert.equal(code, 1);
   assert.match(stderr, /worker_dir .*another worker runs in it/);
-  assert.deepEqual((await worker.call('who', {}, { start: 'warm' })).json(), { name, calls: 2 });
+  assert.deepEqual((await worker.call('who', {})).json(), { name, calls: 2 });
 });
 
 test('a port that is taken: it says so, ends with 1 and leaves nothing', needsRoot, async (t) => {
