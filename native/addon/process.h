@@ -20,6 +20,7 @@ class Process : public Napi::ObjectWrap<Process> {
   explicit Process(const Napi::CallbackInfo& info);
 
   void born(sock::OwnFd pidfd);
+  void send(const uint8_t* bytes, size_t size);
   /// The process never came to be.
   void unborn(const std::string& reason);
 
@@ -28,7 +29,6 @@ class Process : public Napi::ObjectWrap<Process> {
   Napi::Value attach(const Napi::CallbackInfo& info);
   void kill(const Napi::CallbackInfo& info);
 
-  void send(const uint8_t* bytes, size_t size);
   void flush();
   void watch_channel();
   void on_channel(int events);

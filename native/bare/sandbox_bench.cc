@@ -208,9 +208,7 @@ class Sandboxes {
     const std::string body = "{\"x\":" + std::to_string(++count_) + "}", frame = request_frame(1, body);
     Times t{};
     t.begun = now();
-    const LeafEnds ends = fork();
-    sys("send", "leaf",
-        [&] { return send(ends.channel.get(), frame.data(), frame.size(), MSG_NOSIGNAL); });  // the buffer of a new socket has room for it
+    const LeafEnds ends = fork(frame);
     t.asked = now();
     const Reply reply = read_reply(ends.channel.get(), 1);
     const OwnFd pidfd = take_pidfd(zygote_.get(), cgroup_.get());
@@ -229,7 +227,7 @@ class Sandboxes {
   }
 
  private:
-  LeafEnds fork() {
+  LeafEnds fork(const std::string& first) {
     const OwnFd handler = bind_directory(code_);
     LeafEnds ends = request_fork(zygote_.get(), {.uid = kInside,
                                                  .standby = false,
@@ -238,7 +236,8 @@ class Sandboxes {
                                                  .scratch = scratch_.get(),
                                                  .handler = handler.get(),
                                                  .data_bytes = cgroups_.data_bytes(),
-                                                 .processes = cgroups_.processes()});
+                                                 .processes = cgroups_.processes()},
+                                 {reinterpret_cast<const uint8_t*>(first.data()), first.size()});
     scratch_.reset();
     return ends;
   }

@@ -64,8 +64,9 @@ void send_seal(int fork_socket) {
   sys("send", "zygote", [&] { return send(fork_socket, program.data(), program.size() * sizeof program[0], MSG_NOSIGNAL); });
 }
 
-LeafEnds request_fork(int fork_socket, const LeafParts& parts) {
+LeafEnds request_fork(int fork_socket, const LeafParts& parts, std::span<const uint8_t> first) {
   Pair channel = channel_pair(), out = log_pipe(), err = log_pipe();
+  const ssize_t sent = first.empty() ? 0 : send(channel.ours.get(), first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   wire::ForkRequest request{.version = wire::kVersion,
                             .standby = parts.standby,
                             .has_handler = parts.handler >= 0,
@@ -95,7 +96,7 @@ LeafEnds request_fork(int fork_socket, const LeafParts& parts) {
   head->cmsg_len = CMSG_LEN(size);
   memcpy(CMSG_DATA(head), fds.data(), size);
   sys("sendmsg", "zygote", [&] { return sendmsg(fork_socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
-  return {std::move(channel.ours), std::move(out.ours), std::move(err.ours)};
+  return {std::move(channel.ours), std::move(out.ours), std::move(err.ours), sent > 0 ? static_cast<size_t>(sent) : 0};
 }
 
 std::optional<ForkAnswer> receive_answer(int fork_socket) {

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "fd.h"
@@ -23,12 +24,14 @@ struct LeafParts {
 /// The worker's ends of a leaf's channel and log pipes, non-blocking.
 struct LeafEnds {
   OwnFd channel, out, err;
+  size_t sent = 0;
 };
 
 /// Sends the seal program; the first thing that a zygote waits for.
 void send_seal(int fork_socket);
-/// Asks for a fork; the ends can be written to at once. Throws SysError EAGAIN when the zygote is far behind with its forks.
-LeafEnds request_fork(int fork_socket, const LeafParts& parts);
+/// Asks for a fork. `first` is in the leaf's channel before it exists, so that it need not wait for it: as far as it went in, see LeafEnds::sent.
+/// Throws SysError EAGAIN when the zygote is far behind with its forks.
+LeafEnds request_fork(int fork_socket, const LeafParts& parts, std::span<const uint8_t> first = {});
 
 struct ForkAnswer {
   int error;    // errno of the clone, 0: born

@@ -84,7 +84,7 @@ static_assert(sizeof(SetupFailure) == 12);
 
 // ---- paths that both ends know, relative to the sandbox's root -------------------------------------------------------------------
 
-/// Masked by an empty file; those that a host lacks are skipped.
+/// Masked by an empty file, where a host has them and they are not the host root's alone to read: that no leaf is.
 inline constexpr const char* kMaskedProc[] = {"/proc/kcore", "/proc/keys",          "/proc/timer_list",
                                                "/proc/interrupts", "/proc/latency_stats", "/proc/sched_debug"};
 

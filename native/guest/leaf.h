@@ -10,7 +10,7 @@ namespace sock::guest {
 /// The zygote's only descriptor besides 0, 1 and 2.
 inline constexpr int kForkSocket = 3;
 
-/// Which of wire::kMaskedProc this kernel has, a bit each; asked once, in the zygote.
+/// Which of wire::kMaskedProc this kernel has and lets anybody read, a bit each; asked once, in the zygote.
 uint32_t maskable() noexcept;
 
 /// Runs every step of the sandbox on the calling process, which is the freshly cloned leaf; afterwards it holds no privilege and its only

@@ -194,7 +194,7 @@ export class SockBackend implements Backend, LeafOwner {
       if (slot instanceof Error) return leaf.abandon(slot);
       this.#leaves.set(leaf, zygote);
       try {
-        leaf.begin(zygote.fork(slot, code, leaf.handlers), slot, onReady);
+        leaf.begin(zygote.fork(slot, code, leaf.first, leaf.handlers), slot, onReady);
       } catch (cause) {
         leaf.slot = slot;
         leaf.abandon(cause);

@@ -34,6 +34,8 @@ export class Received {
   }
 }
 
+const nothing = Buffer.alloc(0);
+
 type State = { readonly at: 'waiting' } | { readonly at: 'running' } | { readonly at: 'closing' } | { readonly at: 'gone' };
 
 const maxReplyBytes = 64 << 20;
@@ -53,7 +55,7 @@ export class Leaf implements Sandbox {
   #state: State = { at: 'waiting' };
   #resolveClosed: () => void = () => {};
   #request: SandboxRequest | undefined;
-  #unsent: Buffer | undefined;
+  #unsent: Buffer = nothing;
   readonly #out = this.#lines('stdout');
   readonly #err = this.#lines('stderr');
   #number = 0;
@@ -80,8 +82,13 @@ export class Leaf implements Sandbox {
       return;
     }
     this.#state = { at: 'running' };
-    if (this.#unsent !== undefined) process.write(this.#unsent);
-    this.#unsent = undefined;
+  }
+
+  /** What its process is to find in its channel when it begins. */
+  get first(): Buffer {
+    const first = this.#unsent;
+    this.#unsent = nothing;
+    return first;
   }
 
   /** It could not be begun at all. Told later, as every other failure is: never from within create(). */

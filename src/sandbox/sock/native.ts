@@ -38,8 +38,8 @@ export interface ForkRequest {
 }
 
 export interface ForkServer {
-  /** Throws when the zygote cannot take the request; a clone that fails is told by onExit. */
-  fork(request: ForkRequest, handlers: ProcessHandlers): NativeProcess;
+  /** `first`: frames that the process finds in its channel. Throws when the zygote cannot take the request; a clone that fails is told by onExit. */
+  fork(request: ForkRequest, first: Buffer, handlers: ProcessHandlers): NativeProcess;
   close(): void;
 }
 
