@@ -3,7 +3,7 @@
 A message `one` or `many` with a descriptor forks a child that loads the handler as a leaf does and answers one event on it, with no protocol around it.
 `one` waits for the child's end and tells its page faults and context switches; `many` goes on at once.
 """
-import ctypes  # noqa: F401  as zygote.py
+import ctypes
 import gc
 import json
 import os
@@ -18,15 +18,19 @@ import leaf  # noqa: E402
 
 def main(directory):
     import random  # noqa: F401
-    import socket
-    control = socket.socket(fileno=3)
+    import _socket  # socket would bring modules that the zygote does without
+    control = _socket.socket(fileno=3)
     control.send(b'serving')
     gc.collect()
     gc.freeze()
+    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
+    if trim:
+        trim(0)
     while True:
-        way, fds, _, _ = socket.recv_fds(control, 8, 1)
+        way, with_it, _, _ = control.recvmsg(8, _socket.CMSG_LEN(4))
         if not way:
             return
+        fds = [int.from_bytes(data, sys.byteorder) for _, _, data in with_it]
         signal.signal(signal.SIGCHLD, signal.SIG_DFL if way == b'one' else signal.SIG_IGN)
         pid = os.fork()
         if pid == 0:

@@ -14,6 +14,14 @@ static inline int dial(int port) {
   return fd;
 }
 
+/* Dials again if the server has closed the connection meanwhile, as servers do when nothing is asked for some seconds. */
+static inline int still_dialled(int fd, int port) {
+  char next;
+  if (recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return fd;
+  close(fd);
+  return dial(port);
+}
+
 /* The value of a header, copied; "" when it is not there. `head` ends with a NUL. */
 static inline void header(const char *head, const char *name, char *value, size_t size) {
   size_t length = strlen(name);

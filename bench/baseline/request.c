@@ -13,6 +13,7 @@ int main(int argc, char **argv) {
                       strlen(body), *force ? "X-Force-Start: " : "", force, *force ? "\r\n" : "", body);
   for (;;) {
     int times = atoi(command());
+    fd = still_dialled(fd, atoi(argv[1]));
     int64_t *ns = calloc((size_t)times, sizeof *ns), at = now(CLOCK_REALTIME);
     char start[32] = "", timing[1024] = "", wrong[512] = "";
     for (int i = 0; i < times && !*wrong; i++) {

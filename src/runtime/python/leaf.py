@@ -1,9 +1,9 @@
 """What runs in a sandbox: loads the handler, answers requests one after another."""
 import json
 import os
-import socket
 import sys
 import traceback
+from _socket import socketpair
 from time import monotonic_ns
 from types import ModuleType
 
@@ -30,7 +30,7 @@ def rehearse(times):
     In a standby: afterwards the page faults of that way are behind this process. In a zygote: the interpreter has adapted the code of that way
     to what it does (PEP 659), so that leaves need not write to it. Nothing of it is left but warm memory.
     """
-    ours, theirs = socket.socketpair()
+    ours, theirs = socketpair()
     channel, handlers = Channel(theirs.fileno()), Handlers('/rehearsal')
     request = b'\x16\x00\x00\x00\x01\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
     for _ in range(times):

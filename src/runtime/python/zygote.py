@@ -22,10 +22,13 @@ def main():
     python = ctypes.pythonapi
     hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
     import random  # noqa: F401  so that it is reseeded after each fork
-    leaf.rehearse(30)
+    leaf.rehearse(12)
     os.environ.pop('LD_PRELOAD', None)  # was for this process alone
     gc.collect()
     gc.freeze()
+    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # glibc's: what was freed need not be forked
+    if trim:
+        trim(0)
     role = guest.guest_serve(ctypes.byref(hooks))
     if role < 0:
         if role == -16:
