@@ -15,6 +15,14 @@ uint32_t number(const Napi::Object& o, const char* key) { return o.Get(key).As<N
 int descriptor(const Napi::Object& o, const char* key) { return o.Get(key).As<Napi::Number>().Int32Value(); }
 uint64_t amount(const Napi::Object& o, const char* key) { return static_cast<uint64_t>(o.Get(key).As<Napi::Number>().DoubleValue()); }
 
+sock::OwnFd orphan_of(int cgroup) {
+  try {
+    return sock::orphan_in(cgroup);
+  } catch (const sock::SysError&) {
+    return sock::OwnFd();  // the cgroup tells nothing: as if nobody were in it
+  }
+}
+
 }  // namespace
 
 Napi::Function ForkServer::define(Napi::Env env) {
@@ -99,6 +107,13 @@ void ForkServer::gone(const std::string& reason) {
   waiting_.clear();
   // First, so that nobody asks this one for another fork when those that wait have failed.
   call_out(Env(), [&] { (void)on_gone_.Call({Napi::String::New(Env(), reason)}); });
-  for (const auto& [process, cgroup] : unborn) process->unborn("the zygote is gone: " + reason);
+  for (const auto& [process, cgroup] : unborn) {
+    sock::OwnFd orphan = orphan_of(cgroup);  // born, but its zygote had no time to say so
+    if (orphan.open()) {
+      process->born(std::move(orphan));
+    } else {
+      process->unborn("the zygote is gone: " + reason);
+    }
+  }
   Unref();
 }

@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <sstream>
 #include <string>
 
-#include "fd.h"
 #include "sys.h"
 
 namespace sock {
@@ -39,13 +39,15 @@ bool has_line(const std::string& text, const std::string& line) {
   return false;
 }
 
+std::string processes_of(int cgroup) { return text_of("/proc/self/fd/" + std::to_string(cgroup) + "/cgroup.procs"); }
+
 // Before Linux 6.13: by its number, which is its own as long as the pidfd is not readable.
 bool listed(int pidfd, int cgroup) {
   const std::string info = text_of("/proc/self/fdinfo/" + std::to_string(pidfd));
   const size_t at = info.find("Pid:\t");
   if (at == std::string::npos) return false;
   const std::string pid = info.substr(at + 5, info.find('\n', at) - at - 5);
-  return has_line(text_of("/proc/self/fd/" + std::to_string(cgroup) + "/cgroup.procs"), pid);
+  return has_line(processes_of(cgroup), pid);
 }
 
 bool ended(int pidfd) {
@@ -66,6 +68,13 @@ bool is_leaf_of(int pidfd, int cgroup) {
     return true;
   }
   return ended(pidfd);  // by then it has left its cgroup
+}
+
+OwnFd orphan_in(int cgroup) {
+  const std::string pids = processes_of(cgroup);
+  if (pids.empty()) return OwnFd();
+  const long pidfd = syscall(SYS_pidfd_open, std::stoi(pids), 0);
+  return OwnFd(pidfd < 0 ? -1 : static_cast<int>(pidfd));  // ESRCH: it has just ended
 }
 
 }  // namespace sock

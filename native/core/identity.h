@@ -1,9 +1,14 @@
 // Whether a process is the one that was asked for: a zygote is not trusted to answer with its own leaf and not with another lambda's.
 #pragma once
 
+#include "fd.h"
+
 namespace sock {
 
 /// True when the process of `pidfd` is in the cgroup whose directory is `cgroup`, into which only it can have been born; or has ended already.
 bool is_leaf_of(int pidfd, int cgroup);
+
+/// The process in that cgroup: a leaf whose zygote has died before it could hand it over. Not open when there is none.
+OwnFd orphan_in(int cgroup);
 
 }  // namespace sock

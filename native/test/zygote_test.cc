@@ -398,6 +398,19 @@ TEST("identity: a leaf is known by its own cgroup, another's is not it, and one 
   expect(is_leaf_of(other.pidfd.get(), slots[0].cgroup.get()), "ended");
 }
 
+TEST("identity: a leaf whose zygote has died before it handed it over is found in its cgroup") {
+  Zygote zygote;
+  const Slot slot = zygote.slot(0);
+  expect(!orphan_in(slot.cgroup.get()).open(), "nobody yet");
+  Leaf leaf = zygote.fork(slot, false);
+  leaf.pidfd = orphan_in(slot.cgroup.get());
+  expect(leaf.pidfd.open(), "found");
+  expect_equal(leaf.echo(1, "hello"), std::string("hello"), "the echo");
+  leaf.hang_up();
+  expect_exit(leaf.pidfd.get(), 0, 0);
+  expect(!orphan_in(slot.cgroup.get()).open(), "nobody any more");
+}
+
 TEST("zygote: two hundred leaves leave nothing in the worker, the zygote or the cgroups") {
   Zygote zygote;
   Slot slot = zygote.slot(0);
