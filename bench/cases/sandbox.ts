@@ -90,7 +90,6 @@ function byWorker(backend: SockBackend, dir: string): InPhases {
       const made = backend.create(spec, {
         requestId: 'bench-1',
         body,
-        timeLimitMs: 1000,
         phases: times,
         failed: reject,
         answered: (reply) => {

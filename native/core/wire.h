@@ -72,7 +72,7 @@ inline constexpr char kServing = 'S';
 /// The steps in which a leaf (or a spawned process) finishes its own sandbox, in order.
 enum class Step : uint32_t {
   kEnterUser = 1, kUnshare, kEnterNetwork, kPrivateMounts, kMoveMount, kMountProc, kMask, kChroot, kPivot, kDetachOld, kDescriptors, kLimits, kSession,
-  kIds, kCapabilities, kKeyring, kNoNewPrivs, kSeccomp, kHostname, kWriteFile, kExec, kTmpfs,
+  kIds, kCapabilities, kKeyring, kNoNewPrivs, kSeccomp, kHostname, kWriteFile, kExec,
 };
 
 struct SetupFailure {

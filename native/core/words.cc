@@ -27,7 +27,6 @@ const char* text(wire::Step step) {
     case Step::kHostname: return "set the host name";
     case Step::kWriteFile: return "set oom_score_adj";
     case Step::kExec: return "execute the program (is it inside the base root filesystem?)";
-    case Step::kTmpfs: return "mount a tmpfs";
   }
   return "finish an unknown step";  // a value that the child, which is not trusted, made up
 }

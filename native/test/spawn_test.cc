@@ -288,7 +288,7 @@ TEST("reap: tells how a process has ended") {
 
 TEST("words: every step has words of its own, and a number that is no step does too") {
   std::vector<std::string> all;
-  for (uint32_t step = 1; step <= static_cast<uint32_t>(Step::kTmpfs); step++) all.push_back(describe({static_cast<Step>(step), 3, EPERM}));
+  for (uint32_t step = 1; step <= static_cast<uint32_t>(Step::kExec); step++) all.push_back(describe({static_cast<Step>(step), 3, EPERM}));
   for (const auto& words : all) {
     expect(!contains(words, "unknown") && contains(words, "(item 3)"), words);
     expect_equal(std::count(all.begin(), all.end(), words), 1l, words);

@@ -51,10 +51,6 @@ export class Instance implements Tenant {
     return this.#state.at === 'idle' ? 'warm' : this.#state.at === 'frozen' ? 'thawed' : undefined;
   }
 
-  get busy(): boolean {
-    return this.#state.at === 'busy';
-  }
-
   /** Serves a call; only when idle. */
   serve(call: Call): void {
     const start = this.#state.at === 'frozen' ? 'thawed' : 'warm';
@@ -82,7 +78,6 @@ export class Instance implements Tenant {
     return {
       requestId: call.requestId,
       body: call.body,
-      timeLimitMs: this.#options.timeLimitMs,
       phases: call.phases,
       answered: (reply) => this.#answered((start) => ({ at: 'answered', reply, start })),
       failed: (error) => {

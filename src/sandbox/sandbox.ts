@@ -18,8 +18,6 @@ export interface Code {
 export interface SandboxRequest {
   readonly requestId: string;
   readonly body: Uint8Array;
-  /** Milliseconds that the handler may take. */
-  readonly timeLimitMs: number;
   readonly phases: Phases;
   /** Exactly one of these two is called, once. */
   answered(reply: { status: number; headers: readonly (readonly [string, string])[]; body: Uint8Array }): void;

@@ -93,7 +93,6 @@ export async function rig(t: TestContext, options: Partial<Pick<SockOptions, 'li
     const request = {
       requestId: `r${++requests}`,
       body: event === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(event)),
-      timeLimitMs: 30_000,
       phases: new Phases(performance.now()),
       answered: ({ body }: { body: Uint8Array }) => resolve(JSON.parse(Buffer.from(body).toString())),
       failed: reject,
