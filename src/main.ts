@@ -13,6 +13,8 @@ import { SockBackend } from './sandbox/sock/backend.ts';
 import { loadNative, type Native } from './sandbox/sock/native.ts';
 
 const mib = 1 << 20;
+/** Closing is a matter of milliseconds; whatever keeps it from ending must not keep the worker. */
+const closeLimitMs = 30_000;
 
 export async function runWorker(config: Config): Promise<void> {
   const stop = stopSignal(); // from the start: a signal that comes while it starts must not leave a half-made worker
@@ -78,13 +80,21 @@ export async function runWorker(config: Config): Promise<void> {
   ready = false;
   listening.stopAccepting();
   await catalog.drain(AbortSignal.timeout(limits.runtime_sec * 1000));
-  await catalog.close();
-  listening.closeAll();
-  await backend.close();
-  await store.close();
-  await pool.close();
-  log.info('stopped');
+  const closed = (async () => {
+    await catalog.close();
+    listening.closeAll();
+    await backend.close();
+    await store.close();
+    await pool.close();
+  })();
+  const done = await Promise.race([closed.then(() => true), late(closeLimitMs)]);
+  log[done ? 'info' : 'error'](done ? 'stopped' : `closing took over ${closeLimitMs / 1000} s: the next start removes what is left`);
   flush();
+  if (!done) throw new Error(`stop: closing took over ${closeLimitMs / 1000} s; the next start removes what is left`);
+}
+
+function late(ms: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
 }
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */

@@ -8,7 +8,7 @@ export async function run(configFile: string): Promise<number> {
   try {
     const { runWorker } = await import('../main.ts');
     await runWorker(config);
-    return 0;
+    process.exit(0); // all is closed; a handle that a library keeps must not keep the process
   } catch (error) {
     say(told(error));
     process.exit(1);

@@ -192,6 +192,7 @@ export class SockBackend implements Backend, LeafOwner {
   #fork(zygote: Zygote, leaf: Leaf, code: string, onReady?: () => void): void {
     zygote.slots.take((slot) => {
       if (slot instanceof Error) return leaf.abandon(slot);
+      if (leaf.isGone) return zygote.slots.give(slot); // it was given up while it waited
       this.#leaves.set(leaf, zygote);
       try {
         leaf.begin(zygote.fork(slot, code, leaf.first, leaf.handlers), slot, onReady);

@@ -28,7 +28,7 @@ const copiedEtc = [
   'ld.so.conf.d',
   'localtime',
   'alternatives',
-  'ssl/certs',
+  'ssl/certs/ca-certificates.crt',
   'ssl/openssl.cnf',
   'mime.types',
   'protocols',
@@ -64,7 +64,7 @@ function buildEtc(etc: string, from: string): void {
   writeFileSync(join(etc, 'hosts'), '127.0.0.1 localhost sandbox\n::1 localhost\n');
   writeFileSync(join(etc, 'hostname'), 'sandbox\n');
   writeFileSync(join(etc, 'nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
-  mkdirSync(join(etc, 'ssl'));
+  mkdirSync(join(etc, 'ssl/certs'), { recursive: true });
   for (const name of copiedEtc) {
     const source = join(from, name);
     // Links are kept as they are: they lead into /usr, or nowhere.

@@ -84,6 +84,10 @@ export class Leaf implements Sandbox {
     this.#state = { at: 'running' };
   }
 
+  get isGone(): boolean {
+    return this.#state.at === 'gone';
+  }
+
   /** What its process is to find in its channel when it begins. */
   get first(): Buffer {
     const first = this.#unsent;

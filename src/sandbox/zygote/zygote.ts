@@ -29,6 +29,8 @@ export interface ZygoteOptions {
 }
 
 const firstInside = 1000;
+/** An interpreter takes 30 ms to start, and seconds on an emulated machine. */
+const startLimitMs = 60_000;
 
 export class Zygote {
   readonly slots: Slots;
@@ -55,7 +57,17 @@ export class Zygote {
     const { process, control, ended } = this.#spawn(self);
     this.#process = process;
     this.#ended = ended;
-    this.#server = new native.ForkServer(control, { onServing, onGone: (reason) => this.#onGone(reason) });
+    const late = setTimeout(() => this.#onGone(`it does not serve after ${startLimitMs / 1000} s`), startLimitMs).unref();
+    this.#server = new native.ForkServer(control, {
+      onServing: () => {
+        clearTimeout(late);
+        onServing();
+      },
+      onGone: (reason) => {
+        clearTimeout(late);
+        this.#onGone(reason);
+      },
+    });
     this.slots = new Slots({
       native,
       cgroups,
