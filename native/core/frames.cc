@@ -10,11 +10,17 @@ bool FrameReader::valid(const wire::FrameHeader& head) {
     case wire::Type::kFailed:
       return head.length == sizeof(wire::SetupFailure);
     case wire::Type::kEnd:
-      return head.length >= sizeof(wire::Timing);
     case wire::Type::kReply:
+      return head.length >= sizeof(wire::Timing);
     case wire::Type::kBody:
-      return true;
-    case wire::Type::kRequest:  // only the worker sends it
+      return head.length > 0 && head.length <= wire::kWindow;
+    case wire::Type::kWindow:
+      return head.length == sizeof(uint32_t);
+    case wire::Type::kLog:
+      return head.length > 0 && head.length <= 1 + wire::kMaxLog;
+    case wire::Type::kRequest:  // these only the worker sends
+    case wire::Type::kCancel:
+    case wire::Type::kSetup:
       return false;
   }
   return false;

@@ -6,31 +6,53 @@
 
 namespace sock::wire {
 
-inline constexpr uint8_t kVersion = 1;
+inline constexpr uint8_t kVersion = 2;
 
 // ---- the channel: worker <-> leaf ------------------------------------------------------------------------------------------------
+//
+// Requests are numbered by the worker; up to the lambda's `concurrency` of them are under way at a time. A small request is one frame, a small
+// reply is one frame. Bodies stream both ways, each under a window of its own: who sends a body may be kWindow bytes of it ahead of what the other
+// end has said to have used up (Type::kWindow). So one slow reader holds up neither the channel nor another request, and neither end has to keep
+// more than a window of any body.
+//
+// A request ends with the leaf's kEnd (or its death), also one whose reply has begun or that was cancelled; its number is not used again.
+// What the worker sends of a body after that is dropped.
 
 enum class Type : uint8_t {
-  kReady = 1,    // leaf: rehearsed and sealed, waiting for a lambda
+  kReady = 1,    // leaf: rehearsed and sealed, waiting for a lambda; no payload
   kFailed = 2,   // leaf: could not finish its sandbox; payload SetupFailure
-  kRequest = 3,  // worker: a request begins; payload uint16 length of the head, head (JSON {"id": string}), the body's first bytes
+  kRequest = 3,  // worker: a request begins; payload uint16 length of the head, head (JSON, below), the body's first bytes
   kBody = 4,     // both: more bytes of the body
   kEnd = 5,      // leaf: the reply is complete; payload Timing, the body's last bytes
-  kReply = 6,    // leaf: the reply begins; payload JSON {"status": number, "headers": [[name, value]], "error": code}; absent: 200, application/json
+  kReply = 6,    // leaf: the reply begins; payload Timing (so far), JSON {"status", "headers": [[name, value]], "error": code}, each of them
+                 //   optional; a reply without this frame has status 200 and is application/json
+  kCancel = 7,   // worker: nobody waits for the request any more; SIGURG comes with it. No payload. kEnd is due as soon as may be
+  kWindow = 8,   // both: payload uint32, that many bytes of the other end's body have been used up
+  kLog = 9,      // leaf: a line of the lambda's log that belongs to this request; payload uint8 level (1 error, 2 warning, 3 info, 4 debug), UTF-8
+  kSetup = 10,   // worker: before the first request of a lambda that has anything to set; request 0, payload JSON
+                 //   {"environment": {name: value}, "entry": {"file", "wsgi", "asgi"}, "concurrency": number}, each of them optional
 };
 
-/// In FrameHeader::flags of the worker's last frame of a request. A small request is one frame, a small reply is one frame.
+/// In FrameHeader::flags of the frame that holds the last of a request's body.
 inline constexpr uint16_t kLast = 1;
+/// In FrameHeader::flags of a kRequest frame: load the handler and answer with an empty kEnd; nothing is called.
+inline constexpr uint16_t kLoadOnly = 2;
+
+// The head of a request: {"id": string, "method": string, "root": "/run/<name>" or "/runLambda/<name>", "path": what follows it as sent (percent-encoded, '' or
+// from '/' on), "query": as sent, without '?', "headers": [[lower-case name, value] …], "client": address, "deadline": milliseconds of CLOCK_MONOTONIC}.
+// All but the id are optional.
 
 struct FrameHeader {
   uint32_t length;  // of the payload, bytes, <= kMaxPayload
   uint8_t version;
   Type type;
   uint16_t flags;    // 0 from the leaf
-  uint32_t request;  // counts the requests of this channel; a reply carries its request's number
+  uint32_t request;  // counts the requests of this channel from 1 on; 0: the channel itself
 };
 static_assert(sizeof(FrameHeader) == 12);
 inline constexpr uint32_t kMaxPayload = 1 << 20;
+inline constexpr uint32_t kWindow = 1 << 18;
+inline constexpr uint32_t kMaxLog = 16 * 1024;  // bytes of a line
 
 /// When the leaf did what, in nanoseconds of CLOCK_MONOTONIC; 0 where it did not happen for this request.
 struct Timing {

@@ -1,18 +1,27 @@
-// What a front end engine gives: one Exchange a request. uws.ts is the engine; nothing else knows uWebSockets.
+// What a front end engine gives: one Exchange a request. uws.ts and node.ts are the engines; nothing else knows their libraries.
+import type { RequestBody } from '../sandbox/sandbox.ts';
+import type { Headers } from './head.ts';
 
 export interface Exchange {
   /** As sent: methods are case-sensitive, so `get` is not GET. */
   readonly method: string;
   /** The path as sent, percent-encoded, without the query. */
   readonly path: string;
+  /** What follows the first `?`, as sent; '' when there is none. */
+  readonly query: string;
+  /** Numeric address of the other end, '' when it is not known (a Unix socket). */
+  readonly client: string;
   /** A request header by its lower-case name, '' when absent. Only until the handler has returned, '' afterwards. */
   header(name: string): string;
+  /** All request headers in their order, names in lower case, values Latin-1. Only until the handler has returned. */
+  headers(): Headers;
   /**
-   * Reads the body, at most `limit` bytes, and calls back once: with the bytes (owned by the receiver), or with undefined when it is longer,
-   * which may be at once. Must be called before the handler returns, at most once; not called back after an abort or a reply.
+   * Reads the body, at most `limit` bytes, and calls back once, when all of it is here or `enough` bytes are: then what follows comes through `rest`,
+   * as fast as it is taken. Undefined when the body is longer than `limit`, which may be at once; when that shows only later, `rest` says so.
+   * Must be called before the handler returns, at most once; not called back after an abort or a complete reply.
    */
-  readBody(limit: number, then: (body: Uint8Array | undefined) => void): void;
-  /** Called once when the client is gone before the reply was sent. Set it before the handler returns. */
+  readBody(limit: number, enough: number, then: (body: RequestBody | undefined) => void): void;
+  /** Called once when the client is gone before the reply was complete. Set it before the handler returns. */
   onAbort: (() => void) | undefined;
   /**
    * Sends the whole reply. Ignored when the client is gone or a reply was sent. HEAD replies have no body, the length still told.
@@ -20,13 +29,29 @@ export interface Exchange {
    *
    * @throws TypeError when the status is no final one or a header cannot be written (line breaks …); nothing was sent then.
    */
-  reply(status: number, headers: readonly (readonly [name: string, value: string])[], body: string | Uint8Array): void;
+  reply(status: number, headers: Headers, body: string | Uint8Array): void;
+  /**
+   * Begins a reply whose body follows; sends the head with the first write (or end). `length`: bytes that it will have, undefined when nobody knows (chunked).
+   * What cannot have a body (HEAD, 204, 304) drops what is written.
+   *
+   * @throws TypeError as reply() does.
+   */
+  begin(status: number, headers: Headers, length: number | undefined): void;
+  /** Sends more of a reply that was begun, at once; the engine owns the bytes. False when the client does not keep up: onDrain follows. */
+  write(bytes: Uint8Array): boolean;
+  /** All that was written is on its way to a client that keeps up again. */
+  onDrain: (() => void) | undefined;
+  /** The reply that was begun is complete. One that is shorter than its length ends the connection, as destroy() does. */
+  end(): void;
+  /** The reply that was begun cannot be completed: cuts the connection, so that the client can tell. */
+  destroy(): void;
 }
 
 /** Answers the exchange now or later. What it throws becomes a 500. */
 export type Handler = (exchange: Exchange) => void;
 
 export interface Listening {
+  /** 0 on a Unix socket. */
   readonly port: number;
   /** Takes no new connection; those open go on until closeAll, each ending with its next reply. */
   stopAccepting(): void;
@@ -34,9 +59,14 @@ export interface Listening {
   closeAll(): void;
 }
 
+export type ListenOptions =
+  | { readonly host: string; readonly port: number; readonly handler: Handler }
+  /** Replaces a socket file that is there. */
+  | { readonly path: string; readonly handler: Handler };
+
 export interface Engine {
   /** Name and version, for the log and /status. */
   readonly name: string;
   /** Rejects when the port is taken, saying so. Port 0 takes a free one. */
-  listen(options: { host: string; port: number; handler: Handler }): Promise<Listening>;
+  listen(options: ListenOptions): Promise<Listening>;
 }

@@ -1,4 +1,4 @@
-// What every backend gives: sandboxes that answer requests one after another. lambda/ knows nothing below this file.
+// What every backend gives: sandboxes that answer requests. lambda/ knows nothing below this file.
 import type { WorkerError } from '../errors.ts';
 import type { Phases } from '../observe/phases.ts';
 
@@ -15,13 +15,64 @@ export interface Code {
   readonly dir: string;
 }
 
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+/** What a lambda may know of its request beside the body. Plain data; goes to the sandbox as JSON. */
+export interface RequestHead {
+  readonly id: string;
+  readonly method: string;
+  /** `/run/<name>` or `/runLambda/<name>`; `path` is what follows it, as sent: '' or from '/' on. */
+  readonly root: string;
+  readonly path: string;
+  readonly query: string;
+  /** Lower-case names. */
+  readonly headers: Headers;
+  /** Numeric address. */
+  readonly client: string;
+}
+
+/** A request's body: what has come of it, and the way to what has not. */
+export interface RequestBody {
+  readonly first: Uint8Array;
+  /** Undefined when `first` is all of it. */
+  readonly rest: BodyRest | undefined;
+}
+
+export interface BodyRest {
+  /** Lets it come: chunks belong to the receiver, `last` with the last one (which may be empty). `over`: it is longer than allowed; nothing follows. */
+  read(chunk: (bytes: Uint8Array, last: boolean) => void, over: () => void): void;
+  /** The sender waits, but for what is on its way. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface ReplyHead {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Headers;
+}
+
 export interface SandboxRequest {
-  readonly requestId: string;
-  readonly body: Uint8Array;
+  readonly head: RequestHead;
+  readonly body: RequestBody;
+  /** When the call has to be answered: milliseconds of performance.now(). */
+  readonly deadline: number;
   readonly phases: Phases;
-  /** Exactly one of these two is called, once. */
-  answered(reply: { status: number; headers: readonly (readonly [string, string])[]; body: Uint8Array }): void;
+  /** A whole reply; or begun(), chunks, and ended(). Exactly one of answered, ended, failed is the last to be called, once. */
+  answered(reply: ReplyHead & { readonly body: Uint8Array }): void;
+  begun(reply: ReplyHead): void;
+  /** More of the body, the receiver's own; no more than a window of it comes without used(). */
+  chunk(bytes: Uint8Array): void;
+  ended(): void;
   failed(error: WorkerError): void;
+}
+
+/** A request that is under way. */
+export interface Ongoing {
+  /** So many bytes of the reply's body are out of the way. */
+  used(bytes: number): void;
+  /** Nobody waits for the reply any more: the lambda is told. The last callback still comes, when it has heeded that (or is gone). */
+  cancel(): void;
 }
 
 export interface Sandbox {
@@ -29,12 +80,29 @@ export interface Sandbox {
   readonly start: ColdClass;
   /** Resolves when the sandbox is gone, with nothing of it left; never rejects. */
   readonly closed: Promise<void>;
-  /** Sends one request; never while another is under way. */
-  request(request: SandboxRequest): void;
+  /** Sends one request; never more than the lambda's concurrency at a time. */
+  request(request: SandboxRequest): Ongoing;
   freeze(): void;
   thaw(): void;
-  /** Ends it and everything of it; idempotent, awaits `closed`. A request under way fails with sandbox-died. */
+  /** Ends it and everything of it; idempotent, awaits `closed`. Requests under way fail with sandbox-died. */
   close(): Promise<void>;
+}
+
+/** What holds one sandbox; 0 for a number of bytes that is not limited. */
+export interface SandboxLimits {
+  readonly memoryBytes: number;
+  readonly swapBytes: number;
+  readonly processes: number;
+  /** Percent of one CPU. */
+  readonly cpuPercent: number;
+  readonly tmpBytes: number;
+}
+
+/** Which part of the code is called. All absent: what the runtime finds. */
+export interface Entry {
+  readonly file?: string;
+  readonly wsgi?: string;
+  readonly asgi?: string;
 }
 
 export interface SandboxSpec {
@@ -42,6 +110,14 @@ export interface SandboxSpec {
   readonly code: Code;
   /** A start class that must be met, else undefined. */
   readonly cold: ColdClass | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly entry: Entry;
+  /** Requests that it is given at a time. */
+  readonly concurrency: number;
+  /** Undefined: the worker's. */
+  readonly limits: SandboxLimits | undefined;
+  /** Whether its code may be loaded once and forked from there. */
+  readonly zygote: boolean;
   /** A line that the lambda wrote, without its newline. */
   onLine(stream: 'stdout' | 'stderr', line: string, requestId: string | undefined): void;
   /** The sandbox ended by itself; it closes itself. Called at most once, not after close(). */
@@ -51,8 +127,8 @@ export interface SandboxSpec {
 export interface Backend {
   /** Ready to create. Rejects with what is wrong and how to mend it. */
   start(): Promise<void>;
-  /** Starts a sandbox and sends it its first request. Throws a WorkerError when the class asked for cannot be had. */
-  create(spec: SandboxSpec, first: SandboxRequest): Sandbox;
+  /** Starts a sandbox. Throws a WorkerError when the class asked for cannot be had. */
+  create(spec: SandboxSpec): Sandbox;
   status(): Readonly<Record<string, unknown>>;
   close(): Promise<void>;
 }
