@@ -47,36 +47,53 @@ struct Reading {
 };
 
 TEST("frames: which headers a leaf may send") {
+  const uint8_t version = wire::kVersion;
   const uint32_t most = wire::kMaxPayload, timing = sizeof(wire::Timing), failure = sizeof(wire::SetupFailure);
   const struct {
     const char* what;
     FrameHeader head;
     bool good;
   } table[] = {
-      {"ready", {0, 1, Type::kReady, 0, 0}, true},
-      {"ready with a payload", {1, 1, Type::kReady, 0, 0}, false},
-      {"failed", {failure, 1, Type::kFailed, 0, 0}, true},
-      {"failed, too short", {failure - 1, 1, Type::kFailed, 0, 0}, false},
-      {"failed, too long", {failure + 1, 1, Type::kFailed, 0, 0}, false},
-      {"failed, empty", {0, 1, Type::kFailed, 0, 0}, false},
-      {"end", {timing, 1, Type::kEnd, 0, 9}, true},
-      {"end, too short", {timing - 1, 1, Type::kEnd, 0, 9}, false},
-      {"end, empty", {0, 1, Type::kEnd, 0, 9}, false},
-      {"end with the rest of the body", {timing + 100, 1, Type::kEnd, 0, 9}, true},
-      {"end, at the limit", {most, 1, Type::kEnd, 0, 9}, true},
-      {"empty body", {0, 1, Type::kBody, 0, 9}, true},
-      {"body at the limit", {most, 1, Type::kBody, 0, 9}, true},
-      {"body over the limit", {most + 1, 1, Type::kBody, 0, 9}, false},
-      {"body of 4 GiB", {0xffffffff, 1, Type::kBody, 0, 9}, false},
-      {"reply", {20, 1, Type::kReply, 0, 0xffffffff}, true},
-      {"reply over the limit", {most + 1, 1, Type::kReply, 0, 9}, false},
-      {"request, which only the worker sends", {4, 1, Type::kRequest, 0, 9}, false},
-      {"version 0", {0, 0, Type::kBody, 0, 9}, false},
-      {"version 2", {0, 2, Type::kBody, 0, 9}, false},
-      {"flags", {0, 1, Type::kBody, wire::kLast, 9}, false},
-      {"type 0", {0, 1, Type{0}, 0, 9}, false},
-      {"type 7", {0, 1, Type{7}, 0, 9}, false},
-      {"type 255", {0, 1, Type{255}, 0, 9}, false},
+      {"ready", {0, version, Type::kReady, 0, 0}, true},
+      {"ready with a payload", {1, version, Type::kReady, 0, 0}, false},
+      {"failed", {failure, version, Type::kFailed, 0, 0}, true},
+      {"failed, too short", {failure - 1, version, Type::kFailed, 0, 0}, false},
+      {"failed, too long", {failure + 1, version, Type::kFailed, 0, 0}, false},
+      {"failed, empty", {0, version, Type::kFailed, 0, 0}, false},
+      {"end", {timing, version, Type::kEnd, 0, 9}, true},
+      {"end, too short", {timing - 1, version, Type::kEnd, 0, 9}, false},
+      {"end, empty", {0, version, Type::kEnd, 0, 9}, false},
+      {"end with the rest of the body", {timing + 100, version, Type::kEnd, 0, 9}, true},
+      {"end, at the limit", {most, version, Type::kEnd, 0, 9}, true},
+      {"end, over the limit", {most + 1, version, Type::kEnd, 0, 9}, false},
+      {"body of one byte", {1, version, Type::kBody, 0, 9}, true},
+      {"empty body", {0, version, Type::kBody, 0, 9}, false},
+      {"body of a window", {wire::kWindow, version, Type::kBody, 0, 9}, true},
+      {"body of more than a window", {wire::kWindow + 1, version, Type::kBody, 0, 9}, false},
+      {"body of 4 GiB", {0xffffffff, version, Type::kBody, 0, 9}, false},
+      {"reply without a head", {timing, version, Type::kReply, 0, 9}, true},
+      {"reply", {timing + 20, version, Type::kReply, 0, 0xffffffff}, true},
+      {"reply without its timing", {timing - 1, version, Type::kReply, 0, 9}, false},
+      {"reply at the limit", {most, version, Type::kReply, 0, 9}, true},
+      {"reply over the limit", {most + 1, version, Type::kReply, 0, 9}, false},
+      {"window", {4, version, Type::kWindow, 0, 9}, true},
+      {"window, too short", {3, version, Type::kWindow, 0, 9}, false},
+      {"window, too long", {5, version, Type::kWindow, 0, 9}, false},
+      {"log line", {2, version, Type::kLog, 0, 9}, true},
+      {"log line, empty", {1, version, Type::kLog, 0, 9}, true},
+      {"log line without a level", {0, version, Type::kLog, 0, 9}, false},
+      {"log line at the limit", {1 + wire::kMaxLog, version, Type::kLog, 0, 9}, true},
+      {"log line over the limit", {2 + wire::kMaxLog, version, Type::kLog, 0, 9}, false},
+      {"request, which only the worker sends", {4, version, Type::kRequest, 0, 9}, false},
+      {"cancel, which only the worker sends", {0, version, Type::kCancel, 0, 9}, false},
+      {"setup, which only the worker sends", {2, version, Type::kSetup, 0, 0}, false},
+      {"version 0", {1, 0, Type::kBody, 0, 9}, false},
+      {"version 1", {1, 1, Type::kBody, 0, 9}, false},
+      {"version 3", {1, 3, Type::kBody, 0, 9}, false},
+      {"a flag of the worker's", {1, version, Type::kBody, wire::kLast, 9}, false},
+      {"type 0", {1, version, Type{0}, 0, 9}, false},
+      {"type 11", {1, version, Type{11}, 0, 9}, false},
+      {"type 255", {1, version, Type{255}, 0, 9}, false},
   };
   for (const auto& row : table) {
     Reading whole;
@@ -91,8 +108,8 @@ TEST("frames: which headers a leaf may send") {
 TEST("frames: bytes cut anywhere give the same frames") {
   Bytes stream;
   append(stream, frame(Type::kReady, 0, 0));
-  append(stream, frame(Type::kReply, 37));
-  append(stream, frame(Type::kBody, 0));
+  append(stream, frame(Type::kReply, sizeof(wire::Timing) + 37));
+  append(stream, frame(Type::kBody, 1));
   append(stream, frame(Type::kBody, 100));
   append(stream, frame(Type::kEnd, sizeof(wire::Timing) + 3));
   append(stream, frame(Type::kBody, 12, 2));
@@ -116,7 +133,7 @@ TEST("frames: bytes cut anywhere give the same frames") {
 
 TEST("frames: nothing that follows a bad frame is delivered, everything before it is") {
   Bytes stream = frame(Type::kBody, 5);
-  append(stream, frame({0, 9, Type::kBody, 0, 1}, 0));
+  append(stream, frame({1, 9, Type::kBody, 0, 1}, 1));
   append(stream, frame(Type::kBody, 6));
   for (size_t cut = 0; cut <= stream.size(); cut++) {
     Reading r;
@@ -138,14 +155,14 @@ TEST("frames: the callback stops the reading") {
 
 TEST("frames: frames at the limit, one behind the other, in the parts in which a socket delivers") {
   Bytes stream;
-  for (uint32_t i = 0; i < 3; i++) append(stream, frame(Type::kBody, wire::kMaxPayload, i));
+  for (uint32_t i = 0; i < 3; i++) append(stream, frame(Type::kReply, wire::kMaxPayload, i));
   Reading r;
   const std::span<const uint8_t> all(stream);
   for (size_t at = 0; at < stream.size(); at += 65'521)
     expect(r.feed(all.subspan(at, std::min<size_t>(65'521, stream.size() - at))), "part");
   expect_equal(r.seen.size(), size_t{3}, "frames");
   for (uint32_t i = 0; i < 3; i++) {
-    const Bytes sent = frame(Type::kBody, wire::kMaxPayload, i);
+    const Bytes sent = frame(Type::kReply, wire::kMaxPayload, i);
     expect(r.seen[i].request == i && std::equal(sent.begin() + 12, sent.end(), r.seen[i].payload.begin()), "frame " + std::to_string(i));
   }
 }

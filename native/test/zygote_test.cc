@@ -62,11 +62,23 @@ TEST("zygote: a fork answers, and ends with 0 when the worker hangs up") {
   Leaf leaf = zygote.fork(slot, false);
   expect_equal(leaf.echo(1, "hello"), std::string("hello"), "the echo");
   expect_equal(leaf.echo(2, ""), std::string(), "an empty one");
-  std::string large(300'000, ' ');
+  std::string large(wire::kWindow, ' ');
   for (size_t i = 0; i < large.size(); i++) large[i] = static_cast<char>(i * 31);
   expect(leaf.echo(3, large) == large, "a large one");
   leaf.hang_up();
   expect_exit(leaf.pidfd.get(), 0, 0);
+}
+
+TEST("zygote: frames that a leaf has no use for are passed over") {
+  Zygote zygote;
+  const Slot slot = zygote.slot(0);
+  Leaf leaf = zygote.fork(slot, false);
+  const auto frame = [](Type type, uint32_t request, const std::string& payload) {
+    const wire::FrameHeader head{static_cast<uint32_t>(payload.size()), wire::kVersion, type, 0, request};
+    return std::string(reinterpret_cast<const char*>(&head), sizeof head) + payload;
+  };
+  leaf.send(frame(Type::kSetup, 0, std::string(50'000, ' ')) + frame(Type::kWindow, 1, "\1\2\3\4") + frame(Type::kCancel, 1, ""));
+  expect_equal(leaf.echo(2, "hello"), std::string("hello"), "the echo");
 }
 
 TEST("zygote: a leaf tells when it was born, sealed and asked") {
