@@ -42,15 +42,13 @@ ForkServer::ForkServer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ForkSe
   poll_.start(Environment::of(info.Env()).loop, socket_.get(), UV_READABLE, [this](int) { on_readable(); });
 }
 
-// fork({uid, standby, cgroup, network, scratch, code, dataBytes, processes}, first, handlers) -> Process; code: the directory for /handler, "" for none yet;
-// first: the frames that it finds when it looks
+// fork({uid, standby, cgroup, network, scratch, code, dataBytes, processes}, handlers) -> Process; code: the directory for /handler, "" for none yet
 Napi::Value ForkServer::fork(const Napi::CallbackInfo& info) {
   const auto o = info[0].As<Napi::Object>();
   Napi::Env env = info.Env();
   try {
     const std::string code = o.Get("code").As<Napi::String>().Utf8Value();
     const sock::OwnFd handler = code.empty() ? sock::OwnFd() : sock::bind_directory(code);
-    const auto first = info[1].As<Napi::Buffer<uint8_t>>();
     sock::LeafEnds ends = sock::request_fork(socket_.get(), {.uid = number(o, "uid"),
                                                              .standby = o.Get("standby").ToBoolean().Value(),
                                                              .cgroup = descriptor(o, "cgroup"),
@@ -58,11 +56,8 @@ Napi::Value ForkServer::fork(const Napi::CallbackInfo& info) {
                                                              .scratch = descriptor(o, "scratch"),
                                                              .handler = handler.get(),
                                                              .data_bytes = amount(o, "dataBytes"),
-                                                             .processes = amount(o, "processes")},
-                                             {first.Data(), first.Length()});
-    const size_t sent = ends.sent;
-    Process* process = Process::make(env, info[2].As<Napi::Object>(), std::move(ends), sock::OwnFd());
-    process->send(first.Data() + sent, first.Length() - sent);
+                                                             .processes = amount(o, "processes")});
+    Process* process = Process::make(env, info[1].As<Napi::Object>(), std::move(ends), sock::OwnFd());
     waiting_.push_back({process, descriptor(o, "cgroup")});
     return process->Value();
   } catch (const sock::SysError& error) {

@@ -18,7 +18,7 @@ constexpr size_t kMostOutgoing = 64 << 20;  // a guard only: JavaScript bounds w
 
 Napi::Function Process::define(Napi::Env env) {
   return DefineClass(env, "Process",
-                     {InstanceMethod("write", &Process::write), InstanceMethod("attach", &Process::attach), InstanceMethod("kill", &Process::kill)});
+                     {InstanceMethod("write", &Process::write), InstanceMethod("attach", &Process::attach), InstanceMethod("interrupt", &Process::interrupt), InstanceMethod("kill", &Process::kill)});
 }
 
 Process::Process(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Process>(info) {}
@@ -44,7 +44,7 @@ void Process::born(sock::OwnFd pidfd) {
   pidfd_ = std::move(pidfd);
   exit_poll_.start(Environment::of(Env()).loop, pidfd_.get(), UV_READABLE, [this](int) { on_exit(); });
   if (killed_) (void)syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-  if (ready_early_ && !killed_) call_out(Env(), [this] { tell(sock::wire::Type::kReady, 0, 0, 0); });
+  if (ready_early_ && !killed_) call_out(Env(), [this] { tell({sock::wire::Type::kReady, 0, 0, {}}, 0); });
 }
 
 void Process::unborn(const std::string& reason) {
@@ -63,9 +63,8 @@ Napi::Value Process::write(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(Env(), outgoing_.empty());
 }
 
-// Gives a waiting leaf its lambda: attach(codeDirectory, firstFrames) -> false when it has ended.
+// Gives a waiting leaf its lambda: attach(codeDirectory) -> false when it has ended.
 Napi::Value Process::attach(const Napi::CallbackInfo& info) {
-  const auto first = info[1].As<Napi::Buffer<uint8_t>>();
   if (finished_ || killed_ || !pidfd_.open()) return Napi::Boolean::New(Env(), false);
   try {
     Environment::of(Env()).attacher.attach(pidfd_.get(), info[0].As<Napi::String>().Utf8Value());
@@ -73,7 +72,6 @@ Napi::Value Process::attach(const Napi::CallbackInfo& info) {
     if (error.error == ESRCH) return Napi::Boolean::New(Env(), false);  // its exit follows
     throw Napi::Error::New(Env(), error.what());
   }
-  send(first.Data(), first.Length());
   return Napi::Boolean::New(Env(), true);
 }
 
@@ -81,6 +79,13 @@ uint64_t Process::iteration() const {
   uv_metrics_t metrics;
   (void)uv_metrics_info(Environment::of(Env()).loop, &metrics);
   return metrics.loop_count;
+}
+
+// Tells it that something was cancelled: the frames that say what, and the signal that interrupts whatever it is at.
+void Process::interrupt(const Napi::CallbackInfo& info) {
+  const auto frames = info[0].As<Napi::Buffer<uint8_t>>();
+  send(frames.Data(), frames.Length());
+  if (pidfd_.open() && !finished_) (void)syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGURG, nullptr, 0);  // ESRCH: it is ending already
 }
 
 // What it says from now on is of no interest; what it has said is read at its end.
@@ -170,14 +175,15 @@ bool Process::on_frame(const sock::Frame& frame, uint8_t* received) {
   // A frame that came in pieces was put together elsewhere.
   const uint8_t* payload = frame.payload.data();
   if (payload < received || payload > received + sock::wire::kMaxPayload) payload = static_cast<uint8_t*>(memcpy(received, payload, frame.payload.size()));
-  tell(frame.type, frame.request, static_cast<uint32_t>(payload - received), static_cast<uint32_t>(frame.payload.size()));
+  tell(frame, static_cast<uint32_t>(payload - received));
   return !finished_ && !killed_;
 }
 
-void Process::tell(sock::wire::Type type, uint32_t request, uint32_t offset, uint32_t length) {
+// The flags, where there are any, stand above the type: native.ts names both together.
+void Process::tell(const sock::Frame& frame, uint32_t offset) {
   Napi::Env env = Env();
-  (void)on_frame_.Call(
-      {Napi::Number::New(env, static_cast<uint8_t>(type)), Napi::Number::New(env, request), Napi::Number::New(env, offset), Napi::Number::New(env, length)});
+  (void)on_frame_.Call({Napi::Number::New(env, static_cast<uint32_t>(frame.type) | static_cast<uint32_t>(frame.flags) << 8), Napi::Number::New(env, frame.request),
+                        Napi::Number::New(env, offset), Napi::Number::New(env, static_cast<uint32_t>(frame.payload.size()))});
 }
 
 // One read empties a pipe of all that was in it (the buffer is larger than a pipe): what comes after it is not waited for.

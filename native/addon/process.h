@@ -20,21 +20,22 @@ class Process : public Napi::ObjectWrap<Process> {
   explicit Process(const Napi::CallbackInfo& info);
 
   void born(sock::OwnFd pidfd);
-  void send(const uint8_t* bytes, size_t size);
   /// The process never came to be.
   void unborn(const std::string& reason);
 
  private:
   Napi::Value write(const Napi::CallbackInfo& info);
   Napi::Value attach(const Napi::CallbackInfo& info);
+  void interrupt(const Napi::CallbackInfo& info);
   void kill(const Napi::CallbackInfo& info);
 
+  void send(const uint8_t* bytes, size_t size);
   void flush();
   void watch_channel();
   void on_channel(int events);
   bool read_channel();
   bool on_frame(const sock::Frame& frame, uint8_t* received);
-  void tell(sock::wire::Type type, uint32_t request, uint32_t offset, uint32_t length);
+  void tell(const sock::Frame& frame, uint32_t offset);
   bool read_both_outputs();
   bool read_output(Poll& poll, sock::OwnFd& fd, int stream);
   uint64_t iteration() const;

@@ -13,6 +13,7 @@ namespace sock {
 
 struct Frame {
   wire::Type type;
+  uint16_t flags;
   uint32_t request;
   std::span<const uint8_t> payload;  // valid during the call only
 };
@@ -43,7 +44,7 @@ class FrameReader {
       __builtin_memcpy(&head, bytes.data(), sizeof head);
       if (!valid(head)) return std::nullopt;
       if (bytes.size() < sizeof head + head.length) break;
-      if (!on_frame(Frame{head.type, head.request, bytes.subspan(sizeof head, head.length)})) return bytes.last(0);
+      if (!on_frame(Frame{head.type, head.flags, head.request, bytes.subspan(sizeof head, head.length)})) return bytes.last(0);
       bytes = bytes.subspan(sizeof head + head.length);
     }
     return bytes;

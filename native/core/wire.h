@@ -37,6 +37,8 @@ enum class Type : uint8_t {
 inline constexpr uint16_t kLast = 1;
 /// In FrameHeader::flags of a kRequest frame: load the handler and answer with an empty kEnd; nothing is called.
 inline constexpr uint16_t kLoadOnly = 2;
+/// In FrameHeader::flags of a kEnd: the reply ends here, but is not complete. No body comes with it.
+inline constexpr uint16_t kBroken = 1;
 
 // The head of a request: {"id": string, "method": string, "root": "/run/<name>" or "/runLambda/<name>", "path": what follows it as sent (percent-encoded, '' or
 // from '/' on), "query": as sent, without '?', "headers": [[lower-case name, value] …], "client": address, "deadline": milliseconds of CLOCK_MONOTONIC}.
@@ -46,7 +48,7 @@ struct FrameHeader {
   uint32_t length;  // of the payload, bytes, <= kMaxPayload
   uint8_t version;
   Type type;
-  uint16_t flags;    // 0 from the leaf
+  uint16_t flags;    // from the leaf: 0, but for kBroken
   uint32_t request;  // counts the requests of this channel from 1 on; 0: the channel itself
 };
 static_assert(sizeof(FrameHeader) == 12);

@@ -17,10 +17,10 @@ export interface Exchange {
   headers(): Headers;
   /**
    * Reads the body, at most `limit` bytes, and calls back once, when all of it is here or `enough` bytes are: then what follows comes through `rest`,
-   * as fast as it is taken. Undefined when the body is longer than `limit`, which may be at once; when that shows only later, `rest` says so.
-   * Must be called before the handler returns, at most once; not called back after an abort or a complete reply.
+   * as fast as it is taken. `over` is called once when it shows that the body is longer than `limit`: instead of `then`, which may be at once, or after it,
+   * and then nothing more comes. Must be called before the handler returns, at most once; calls nothing back after an abort or a complete reply.
    */
-  readBody(limit: number, enough: number, then: (body: RequestBody | undefined) => void): void;
+  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void;
   /** Called once when the client is gone before the reply was complete. Set it before the handler returns. */
   onAbort: (() => void) | undefined;
   /**

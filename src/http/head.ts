@@ -1,7 +1,8 @@
 // The head of a reply as the bytes on the wire: status line and header lines, refused when they would not mean what they say.
 import { STATUS_CODES } from 'node:http';
+import type { Headers } from '../sandbox/sandbox.ts';
 
-export type { Headers } from '../sandbox/sandbox.ts';
+export type { Headers };
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // RFC 9110, 5.5: visible ASCII, space, tab, and obs-text. CR, LF and NUL would let a lambda write headers or a reply of its own.

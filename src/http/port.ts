@@ -28,3 +28,16 @@ export function listenError(host: string, port: number): Promise<Error> {
     probe.listen({ host, port, exclusive: true }, () => probe.close(() => told(undefined)));
   });
 }
+
+/** An IPv4 address that came in IPv6's clothes (::ffff:a.b.c.d, in whichever way it is written) as IPv4. */
+export function shortAddress(address: string): string {
+  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (dotted?.[1] !== undefined) return dotted[1];
+  const hex = /^(?:0000:){5}ffff:([0-9a-f]{2})([0-9a-f]{2}):([0-9a-f]{2})([0-9a-f]{2})$/i.exec(address);
+  return hex === null
+    ? address
+    : hex
+        .slice(1)
+        .map((byte) => Number.parseInt(byte, 16))
+        .join('.');
+}

@@ -3,10 +3,11 @@ import { WorkerError } from '../errors.ts';
 import type { Call } from '../lambda/call.ts';
 import { requestIds } from '../observe/ids.ts';
 import { Phases } from '../observe/phases.ts';
-import { type StartClass, startClasses } from '../sandbox/sandbox.ts';
+import { type RequestBody, type StartClass, startClasses } from '../sandbox/sandbox.ts';
 import type { Exchange, Handler } from './engine.ts';
 import { type Asker, type ErrorReply, errorReply, json, methodNotAllowed, plain } from './error-reply.ts';
 import { Invocation, type LogEntry } from './invocation.ts';
+import { requestHead } from './request-head.ts';
 import { target } from './target.ts';
 
 export interface RouteDeps {
@@ -24,6 +25,11 @@ export interface RouteDeps {
 }
 
 type Lambda = Extract<ReturnType<typeof target>, { at: 'lambda' }>;
+
+/**
+ * A call begins when its body is there, or so much of it: whoever sends slowly must not hold an instance meanwhile. What is longer streams.
+ */
+const enoughToBegin = 1 << 18;
 
 // Visible ASCII, so that it can go into logs and headers as it is.
 const usableId = /^[\x21-\x7e]{1,128}$/;
@@ -51,18 +57,21 @@ function invoke(deps: RouteDeps, exchange: Exchange, asker: Asker, lambda: Lambd
     send(exchange, errorReply(force, asker));
     return;
   }
-  exchange.readBody(deps.bodyLimit, (body) => {
-    if (body === undefined) {
-      send(exchange, errorReply(new WorkerError('body-too-large'), asker));
-      return;
-    }
+  const head = requestHead(exchange, lambda.root, asker.requestId);
+  let call: Invocation | undefined;
+  const begin = (body: RequestBody) => {
     phases.mark('receive');
-    const call = new Invocation({ lambda: lambda.name, body, force, phases }, { exchange, asker, log: deps.log });
+    call = new Invocation({ lambda: lambda.name, head, body, force, phases }, { exchange, asker, log: deps.log });
     try {
       deps.invoke(call);
     } catch (cause) {
       call.threw(cause);
     }
+  };
+  exchange.readBody(deps.bodyLimit, enoughToBegin, begin, () => {
+    const error = new WorkerError('body-too-large');
+    if (call === undefined) send(exchange, errorReply(error, asker));
+    else call.stop(error);
   });
 }
 

@@ -2,8 +2,8 @@
 
 export type Target =
   | { readonly at: 'status' }
-  /** `method` is the only one that may be used, undefined when any may. */
-  | { readonly at: 'lambda'; readonly name: string; readonly method: 'POST' | undefined }
+  /** `method` is the only one that may be used, undefined when any may. `root`: the part of the path that names the lambda, as sent. */
+  | { readonly at: 'lambda'; readonly name: string; readonly root: string; readonly method: 'POST' | undefined }
   | { readonly at: 'bad-name' }
   | { readonly at: 'nothing' };
 
@@ -13,16 +13,17 @@ const nameForm = /^[A-Za-z0-9._-]+$/;
 export function target(path: string): Target {
   if (path.startsWith('/run/')) {
     const end = path.indexOf('/', 5);
-    return lambda(path.slice(5, end === -1 ? undefined : end), undefined);
+    return lambda(end === -1 ? path : path.slice(0, end), 5, undefined);
   }
-  if (path.startsWith('/runLambda/')) return path.includes('/', 11) ? { at: 'nothing' } : lambda(path.slice(11), 'POST');
+  if (path.startsWith('/runLambda/')) return path.includes('/', 11) ? { at: 'nothing' } : lambda(path, 11, 'POST');
   return path === '/status' ? { at: 'status' } : { at: 'nothing' };
 }
 
-function lambda(encoded: string, method: 'POST' | undefined): Target {
+function lambda(root: string, from: number, method: 'POST' | undefined): Target {
+  const encoded = root.slice(from);
   const name = encoded.includes('%') ? decoded(encoded) : encoded;
   if (!nameForm.test(name) || name === '.' || name === '..') return { at: 'bad-name' };
-  return { at: 'lambda', name, method };
+  return { at: 'lambda', name, root, method };
 }
 
 /** '' when the encoding is broken, which is no name either. */

@@ -3,13 +3,14 @@
 // The facts about the library that it relies on were read in its sources (uWebSockets v20.67: HttpContext.h, HttpResponse.h).
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { copy, Gathering } from './body.ts';
-import type { Engine, Exchange, Handler, Listening } from './engine.ts';
+import type { RequestBody } from '../sandbox/sandbox.ts';
+import type { Engine, Exchange, Listening, ListenOptions } from './engine.ts';
 import { type Headers, head } from './head.ts';
-import { addresses, listenError } from './port.ts';
+import { addresses, listenError, shortAddress } from './port.ts';
+import { UwsBody } from './uws-body.ts';
 
 /** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits. Must not throw itself. */
 export type Fault = (cause: unknown) => void;
@@ -19,6 +20,7 @@ type ListenSocket = object;
 interface App {
   any(pattern: string, handler: (res: HttpResponse, req: HttpRequest) => void): void;
   listen(host: string, port: number, options: number, then: (socket: ListenSocket | false) => void): void;
+  listen_unix(then: (socket: ListenSocket | false) => void, path: string): void;
   close(): void;
 }
 
@@ -65,7 +67,7 @@ function version(entry: string): string {
   return `(${name} ${version})`;
 }
 
-async function listen(binary: Binary, fault: Fault, options: { host: string; port: number; handler: Handler }): Promise<Listening> {
+async function listen(binary: Binary, fault: Fault, options: ListenOptions): Promise<Listening> {
   const server: Server = { fault, draining: false };
   const app = binary.App();
   app.any('/*', (res, req) => {
@@ -77,7 +79,23 @@ async function listen(binary: Binary, fault: Fault, options: { host: string; por
     }
     exchange.forgetRequest();
   });
+  const sockets = 'path' in options ? [bindPath(app, options.path)] : await bindPort(binary, app, options);
+  const [first] = sockets;
+  return {
+    port: 'path' in options || first === undefined ? 0 : binary.us_socket_local_port(first),
+    stopAccepting() {
+      server.draining = true;
+      for (const socket of sockets.splice(0)) binary.us_listen_socket_close(socket);
+    },
+    closeAll() {
+      server.draining = true;
+      sockets.length = 0; // app.close() closes these too; a closed one must not be closed again
+      app.close();
+    },
+  };
+}
 
+async function bindPort(binary: Binary, app: App, options: { host: string; port: number }): Promise<ListenSocket[]> {
   const sockets: ListenSocket[] = [];
   let port = options.port;
   for (const host of addresses(options.host)) {
@@ -89,19 +107,22 @@ async function listen(binary: Binary, fault: Fault, options: { host: string; por
     sockets.push(socket);
     port = binary.us_socket_local_port(socket);
   }
+  return sockets;
+}
 
-  return {
-    port,
-    stopAccepting() {
-      server.draining = true;
-      for (const socket of sockets.splice(0)) binary.us_listen_socket_close(socket);
-    },
-    closeAll() {
-      server.draining = true;
-      sockets.length = 0; // app.close() closes these too; a closed one must not be closed again
-      app.close();
-    },
-  };
+// uWebSockets takes over whatever is there, a live socket too: whoever may listen here has to be settled before.
+function bindPath(app: App, path: string): ListenSocket {
+  rmSync(path, { force: true });
+  const umask = process.umask(0o177);
+  const bound: ListenSocket[] = [];
+  app.listen_unix((socket) => {
+    if (socket !== false) bound.push(socket);
+  }, path);
+  process.umask(umask);
+  const [socket] = bound;
+  if (socket !== undefined) return socket;
+  app.close();
+  throw new Error(`listen on the socket "${path}": not possible (is the path longer than 107 bytes, or its directory missing?)`);
 }
 
 function bind(app: App, host: string, port: number): ListenSocket | undefined {
@@ -118,23 +139,34 @@ interface Server {
   draining: boolean;
 }
 
-/**
- * `unread`: nobody asked for it (the parser drops it); `reading`: chunks come in; `whole`: all of it is here;
- * `over`: longer than the limit, and what still comes is dropped.
- */
-type BodyState = 'unread' | 'reading' | 'whole' | 'over';
+/** `whole`: the reply is sent at once. `begun`: its body follows, `headed` as soon as the head is on its way. */
+type ReplyState = { readonly at: 'none' | 'whole' | 'over' } | Begun;
+
+interface Begun {
+  readonly at: 'begun';
+  readonly top: Buffer;
+  readonly bodiless: boolean;
+  readonly length: number | undefined;
+  readonly close: boolean;
+  headed: boolean;
+  /** Of a reply with a length: what the socket did not take yet, and how much it took. */
+  rest: Uint8Array;
+  taken: number;
+}
 
 class UwsExchange implements Exchange {
   readonly method: string;
   readonly path: string;
+  readonly query: string;
   onAbort: (() => void) | undefined = undefined;
+  onDrain: (() => void) | undefined = undefined;
   readonly #server: Server;
   /** Undefined once it may not be touched: the reply is complete, or the client is gone. */
   #res: HttpResponse | undefined;
   /** Undefined once the handler has returned. */
   #req: HttpRequest | undefined;
-  #replied = false;
-  #body: BodyState = 'unread';
+  #body: UwsBody | undefined;
+  #reply: ReplyState = { at: 'none' };
 
   constructor(server: Server, res: HttpResponse, req: HttpRequest) {
     this.#server = server;
@@ -144,64 +176,51 @@ class UwsExchange implements Exchange {
     res.onAborted(() => this.#aborted());
     this.method = req.getCaseSensitiveMethod();
     this.path = req.getUrl();
+    this.query = req.getQuery() ?? '';
+  }
+
+  get client(): string {
+    return this.#res === undefined ? '' : shortAddress(Buffer.from(this.#res.getRemoteAddressAsText()).toString('latin1'));
   }
 
   header(name: string): string {
     return this.#req?.getHeader(name) ?? '';
   }
 
-  readBody(limit: number, then: (body: Uint8Array | undefined) => void): void {
+  headers(): Headers {
+    const list: Headers[number][] = [];
+    this.#req?.forEach((name, value) => list.push([name, value]));
+    return list;
+  }
+
+  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
     const res = this.#res;
-    if (res === undefined || this.#replied || this.#body !== 'unread') return;
+    if (res === undefined || this.#reply.at !== 'none' || this.#body !== undefined) return;
     // What is no number is refused by the parser, after the handler.
     const told = Number(this.header('content-length')) || 0;
-    if (told > limit) {
-      this.#body = 'over';
-      then(undefined);
-      return;
-    }
-    this.#body = 'reading';
-    let gathering: Gathering | undefined;
-    res.onData((chunk, last) => {
-      if (this.#body !== 'reading' || this.#res === undefined || this.#replied) return;
-      let body: Uint8Array | undefined;
-      if (gathering === undefined && last && chunk.byteLength <= limit) {
-        body = copy(chunk);
-      } else {
-        gathering ??= new Gathering(limit, told);
-        if (gathering.add(chunk)) {
-          if (!last) return;
-          body = gathering.take();
-        }
-        gathering = undefined;
-      }
-      this.#body = body === undefined ? 'over' : 'whole';
-      if (body === undefined && !last) res.pause(); // the sender waits, and nothing of the rest is read
-      this.#guard(() => then(body));
-    });
+    const open = () => this.#res !== undefined && this.#reply.at !== 'whole' && this.#reply.at !== 'over';
+    const body = new UwsBody(res, { limit, enough, told, open, then: (b) => this.#guard(() => then(b)), over: () => this.#guard(over) });
+    this.#body = body;
+    if (told > limit) body.refuse(true);
+    else res.onData((chunk, last) => body.take(chunk, last));
   }
 
   reply(status: number, headers: Headers, body: string | Uint8Array): void {
     const res = this.#res;
-    if (res === undefined || this.#replied) return;
-    let close = this.#server.draining || this.#body === 'reading' || this.#body === 'over';
-    const lines: Headers[number][] = [];
-    for (const header of headers) {
-      if (header[0] === 'connection') close ||= header[1] === 'close';
-      else lines.push(header);
-    }
+    if (res === undefined || this.#reply.at !== 'none') return;
+    const { lines, close } = this.#lines(headers);
     const bodiless = this.method === 'HEAD' || status === 204 || status === 304;
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     // uWebSockets closes at once after a last reply. With a request body under way the client would get a reset instead of its reply, so
     // the connection is only said to close then: the client does it, or the library's timer (10 s without a new request) does.
-    const closeNow = close && !bodiless && bytes.length < corkBytes / 2 && (this.#body === 'whole' || this.method === 'GET');
+    const closeNow = close && !bodiless && bytes.length < corkBytes / 2 && (this.#body?.whole === true || this.method === 'GET');
     if (close && !closeNow) lines.push(['connection', 'close']);
     // `endWithoutBody(length)` would leave the response pending, hence the length as a header of our own.
     if (this.method === 'HEAD' && status !== 204 && status !== 304) lines.push(['content-length', String(bytes.length)]);
     const top = head(status, lines);
 
-    this.#replied = true;
-    if (this.#body === 'reading') res.pause();
+    this.#body?.stop();
+    this.#reply = { at: 'whole' };
     res.cork(() => {
       res.writeStatus(top);
       if (!bodiless && bytes.length > corkBytes) return this.#stream(res, bytes);
@@ -211,14 +230,115 @@ class UwsExchange implements Exchange {
     });
   }
 
+  begin(status: number, headers: Headers, length: number | undefined): void {
+    const res = this.#res;
+    if (res === undefined || this.#reply.at !== 'none') return;
+    const { lines, close } = this.#lines(headers);
+    const bodiless = this.method === 'HEAD' || status === 204 || status === 304;
+    if (close) lines.push(['connection', 'close']);
+    if (bodiless && length !== undefined && this.method === 'HEAD') lines.push(['content-length', String(length)]);
+    const top = head(status, lines);
+    this.#reply = { at: 'begun', top, bodiless, length, close, headed: false, rest: nothing, taken: 0 };
+    res.onWritable(() => this.#writable());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const res = this.#res;
+    const reply = this.#reply;
+    if (res === undefined || reply.at !== 'begun' || reply.bodiless || bytes.length === 0) return true;
+    if (reply.length === undefined) return this.#corked(res, reply, () => res.write(bytes));
+    if (reply.taken + reply.rest.length + bytes.length > reply.length) {
+      this.#server.fault(new RangeError(`a reply of ${reply.length} bytes has more of them, cutting it`));
+      this.destroy();
+      return true;
+    }
+    const waits = reply.rest.length > 0;
+    reply.rest = waits ? Buffer.concat([reply.rest, bytes]) : bytes;
+    return waits ? false : this.#corked(res, reply, () => this.#push(res, reply));
+  }
+
+  end(): void {
+    const res = this.#res;
+    const reply = this.#reply;
+    if (res === undefined || reply.at !== 'begun') return;
+    if (reply.length !== undefined && !reply.bodiless && reply.length > 0) {
+      if (reply.taken + reply.rest.length < reply.length) this.destroy();
+      return; // what the socket has not taken yet follows, and completes the reply
+    }
+    // A reply cannot be completed while the rest of its request is unread: the connection ends with it then.
+    const early = this.#body !== undefined && !this.#body.whole;
+    this.#body?.stop();
+    this.#corked(res, reply, () => {
+      this.#reply = { at: 'over' };
+      this.#res = undefined;
+      if (reply.bodiless) res.endWithoutBody();
+      else res.end(undefined, reply.close && !early);
+      return true;
+    });
+  }
+
+  destroy(): void {
+    const res = this.#res;
+    this.#reply = { at: 'over' };
+    this.#res = undefined;
+    res?.close();
+  }
+
   /** Answers 500 for what the handler threw. */
   fail(cause: unknown): void {
     this.#server.fault(cause);
-    this.reply(500, [['content-type', 'text/plain; charset=utf-8']], 'internal error\n');
+    if (this.#reply.at === 'begun') this.destroy();
+    else this.reply(500, [['content-type', 'text/plain; charset=utf-8']], 'internal error\n');
   }
 
   forgetRequest(): void {
     this.#req = undefined;
+  }
+
+  /** The header lines to send, and whether the connection ends with this reply. */
+  #lines(headers: Headers): { lines: Headers[number][]; close: boolean } {
+    let close = this.#server.draining || this.#body?.whole === false;
+    const lines: Headers[number][] = [];
+    for (const header of headers) {
+      if (header[0] === 'connection') close ||= header[1] === 'close';
+      else lines.push(header);
+    }
+    return { lines, close };
+  }
+
+  #corked(res: HttpResponse, reply: Begun, write: () => boolean): boolean {
+    let taken = true;
+    res.cork(() => {
+      if (!reply.headed) res.writeStatus(reply.top);
+      reply.headed = true;
+      taken = write();
+    });
+    return taken;
+  }
+
+  /** Gives the socket what it takes of `rest`. True when that was all. */
+  #push(res: HttpResponse, reply: Begun): boolean {
+    const before = res.getWriteOffset();
+    if (reply.taken + reply.rest.length === reply.length) this.#body?.stop(); // this may complete it, and then the response is gone
+    const [ok, done] = res.tryEnd(reply.rest, reply.length ?? 0);
+    if (done) {
+      this.#reply = { at: 'over' };
+      this.#res = undefined;
+      return true;
+    }
+    const took = ok ? reply.rest.length : res.getWriteOffset() - before;
+    reply.taken += took;
+    reply.rest = reply.rest.subarray(took);
+    return ok;
+  }
+
+  #writable(): boolean {
+    const res = this.#res;
+    const reply = this.#reply;
+    if (res === undefined || reply.at !== 'begun') return true;
+    if (reply.rest.length > 0 && !this.#corked(res, reply, () => this.#push(res, reply))) return false;
+    if (this.onDrain !== undefined) this.#guard(this.onDrain);
+    return true;
   }
 
   /** Sends as much as the socket takes, the rest as it drains: `end` would copy all of it into the library's own buffer. */
@@ -236,7 +356,7 @@ class UwsExchange implements Exchange {
     this.#res = undefined;
     const tell = this.onAbort;
     this.onAbort = undefined;
-    if (!this.#replied && tell !== undefined) this.#guard(tell);
+    if (this.#reply.at !== 'whole' && this.#reply.at !== 'over' && tell !== undefined) this.#guard(tell);
   }
 
   /** Runs a callback of the handler's. */
@@ -248,3 +368,5 @@ class UwsExchange implements Exchange {
     }
   }
 }
+
+const nothing = new Uint8Array(0);

@@ -1,7 +1,7 @@
 // One lambda: its code as the registry has it now, the calls that wait, its instances.
 import { asWorkerError, WorkerError } from '../errors.ts';
 import type { Resolved } from '../registry/registry.ts';
-import type { Backend, ColdClass } from '../sandbox/sandbox.ts';
+import type { Backend, ColdClass, Stream } from '../sandbox/sandbox.ts';
 import type { Call } from './call.ts';
 import { Instance } from './instance.ts';
 import { type IdleClass, type LambdaView, type Placement, place } from './placement.ts';
@@ -22,7 +22,7 @@ export interface LambdaOptions {
   readonly freezeAfterMs: number;
   readonly keepWarmMs: number;
   readonly registryCacheMs: number;
-  onLine(lambda: string, stream: 'stdout' | 'stderr', line: string, requestId: string | undefined): void;
+  onLine(lambda: string, stream: Stream, line: string, requestId: string | undefined): void;
   /** Neither code nor instances nor calls: it can be forgotten. */
   onEmpty(): void;
 }
@@ -30,8 +30,8 @@ export interface LambdaOptions {
 export class Lambda {
   readonly #options: LambdaOptions;
   readonly #instances = new Set<Instance>();
-  /** Those that wait for a call, the most recently used last. */
-  readonly #idle: Instance[] = [];
+  /** Those that can take a call, the most recently used last. */
+  readonly #free: Instance[] = [];
   readonly #queue: CallQueue;
   #code: Resolved | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
@@ -45,12 +45,17 @@ export class Lambda {
     this.#queue = new CallQueue({
       patienceMs: options.timeLimitMs, // no call waits for longer than it may run
       onImpatient: (call) => this.#fail(call, new WorkerError('no-room')),
-      onCancel: (call) => this.#fail(call, clientGone()),
+      onCancel: (call, why) => this.#fail(call, why),
     });
   }
 
   get counts(): { instances: number; idle: number; queued: number; calls: number } {
-    return { instances: this.#instances.size, idle: this.#idle.length, queued: this.#queue.length, calls: this.#calls };
+    return {
+      instances: this.#instances.size,
+      idle: this.#free.filter(({ load }) => load === 0).length,
+      queued: this.#queue.length,
+      calls: this.#calls,
+    };
   }
 
   invoke(call: Call): void {
@@ -81,13 +86,13 @@ export class Lambda {
   // ---- code
 
   async #placeLater(call: Call, resolving: Promise<Resolved>): Promise<void> {
-    let gone = false;
-    call.cancel = () => (gone = true);
+    let gone: WorkerError | undefined;
+    call.cancel = (why) => (gone = why);
     this.#arriving++;
     const resolved = await resolving.catch(asWorkerError);
     this.#arriving--;
     call.cancel = undefined;
-    if (gone) this.#fail(call, clientGone());
+    if (gone !== undefined) this.#fail(call, gone);
     else if (resolved instanceof WorkerError) this.#placeStale(call, resolved);
     else this.#placeFresh(call, resolved);
   }
@@ -131,7 +136,7 @@ export class Lambda {
     if (old?.digest === code?.digest) return;
     if (code !== undefined) this.#options.retain(code);
     if (old !== undefined) this.#options.release(old);
-    for (const instance of this.#idle.splice(0)) void instance.close(); // busy ones end when they have answered
+    for (const instance of this.#free.splice(0)) instance.retire();
   }
 
   // ---- placing calls
@@ -148,24 +153,23 @@ export class Lambda {
   #view(): LambdaView {
     const { maxInstances, maxQueue } = this.#options;
     // In the order in which they became idle: what is frozen is at the front, what is not at the back.
-    const idle = { warm: this.#idle.at(-1)?.idleClass === 'warm', thawed: this.#idle[0]?.idleClass === 'thawed' };
+    const idle = { warm: this.#free.at(-1)?.idleClass === 'warm', thawed: this.#free[0]?.idleClass === 'thawed' };
     return { idle, instances: this.#instances.size, maxInstances, queued: this.#queue.length, maxQueue };
   }
 
   #use(call: Call, idle: IdleClass): void {
-    const at = this.#idle.findLastIndex((instance) => instance.idleClass === idle);
-    const [instance] = this.#idle.splice(at, 1);
-    if (instance === undefined) {
-      this.#fail(call, new WorkerError('force-start-unmet'));
-      return;
-    }
-    this.#options.room.busy(instance);
-    this.#serve(instance, call);
+    const at = this.#free.findLastIndex((instance) => instance.idleClass === idle);
+    const [instance] = this.#free.splice(at, 1);
+    if (instance === undefined) this.#fail(call, new WorkerError('force-start-unmet'));
+    else this.#serve(instance, call);
   }
 
+  /** The instance is none of the free ones. */
   #serve(instance: Instance, call: Call): void {
     call.phases.mark('queue');
+    this.#options.room.busy(instance);
     instance.serve(call);
+    if (instance.idleClass !== undefined) this.#free.push(instance); // it takes several at a time
   }
 
   #startFor(call: Call, code: Resolved, { cold, otherwise }: Extract<Placement, { at: 'start' }>): void {
@@ -179,9 +183,11 @@ export class Lambda {
     const { room, backend } = this.#options;
     call.phases.mark('queue');
     try {
-      const instance = new Instance(backend, this.#instanceOptions(code), call, cold);
+      const instance = new Instance(backend, this.#instanceOptions(code), cold);
       this.#instances.add(instance);
       this.#options.retain(code);
+      instance.serveFirst(call);
+      if (instance.idleClass !== undefined) this.#free.push(instance);
     } catch (error) {
       room.free();
       this.#fail(call, error);
@@ -193,10 +199,16 @@ export class Lambda {
     return {
       lambda: name,
       code,
+      environment: {},
+      entry: {},
+      concurrency: 1,
+      limits: undefined,
+      zygote: true,
+      reuse: true,
       timeLimitMs,
       freezeAfterMs,
       keepWarmMs,
-      onLine: (stream: 'stdout' | 'stderr', line: string, requestId: string | undefined) => onLine(name, stream, line, requestId),
+      onLine: (stream: Stream, line: string, requestId: string | undefined) => onLine(name, stream, line, requestId),
       onFree: (instance: Instance) => this.#onFree(instance),
       onEnd: (instance: Instance) => this.#onEnd(instance, code),
     };
@@ -204,23 +216,25 @@ export class Lambda {
 
   #onFree(instance: Instance): void {
     if (instance.code.digest !== this.#code?.digest) {
-      void instance.close();
+      instance.retire();
       return;
     }
     const call = this.#queue.shift();
+    const at = this.#free.indexOf(instance);
+    if (at >= 0) this.#free.splice(at, 1);
     if (call !== undefined) {
       this.#serve(instance, call);
       return;
     }
-    this.#idle.push(instance);
-    this.#options.room.idle(instance);
+    this.#free.push(instance);
+    if (instance.load === 0) this.#options.room.idle(instance);
   }
 
   #onEnd(instance: Instance, code: Resolved): void {
     const { room, release } = this.#options;
     this.#instances.delete(instance);
-    const at = this.#idle.indexOf(instance);
-    if (at >= 0) this.#idle.splice(at, 1);
+    const at = this.#free.indexOf(instance);
+    if (at >= 0) this.#free.splice(at, 1);
     room.busy(instance);
     room.free();
     release(code);
@@ -263,8 +277,4 @@ export class Lambda {
     call.settle({ at: 'failed', error: asWorkerError(error), start: undefined });
     if (this.#code === undefined && this.#instances.size === 0 && this.#queue.length + this.#arriving === 0) this.#options.onEmpty();
   }
-}
-
-function clientGone(): WorkerError {
-  return new WorkerError('sandbox-died', { detail: 'the client is gone' });
 }

@@ -1,4 +1,5 @@
 // The calls of one lambda that wait for an instance, in the order in which they came.
+import type { WorkerError } from '../errors.ts';
 import type { Call } from './call.ts';
 
 export interface CallQueueOptions {
@@ -6,7 +7,7 @@ export interface CallQueueOptions {
   /** A call has waited for `patienceMs`; it waits no more. */
   onImpatient(call: Call): void;
   /** The client of a call that waits is gone; it waits no more. */
-  onCancel(call: Call): void;
+  onCancel(call: Call, why: WorkerError): void;
 }
 
 interface Waiting {
@@ -31,10 +32,10 @@ export class CallQueue {
   push(call: Call): void {
     const waiting = { call, since: performance.now() };
     this.#waiting.push(waiting);
-    call.cancel = () => {
+    call.cancel = (why) => {
       const at = this.#waiting.indexOf(waiting);
       if (at >= 0) this.#waiting.splice(at, 1);
-      this.#options.onCancel(call);
+      this.#options.onCancel(call, why);
     };
     if (this.#look === undefined) this.#lookIn(this.#options.patienceMs);
   }

@@ -39,8 +39,8 @@ export interface RequestBody {
 }
 
 export interface BodyRest {
-  /** Lets it come: chunks belong to the receiver, `last` with the last one (which may be empty). `over`: it is longer than allowed; nothing follows. */
-  read(chunk: (bytes: Uint8Array, last: boolean) => void, over: () => void): void;
+  /** Lets it come, once: chunks belong to the receiver, `last` with the last one (which may be empty). */
+  read(chunk: (bytes: Uint8Array, last: boolean) => void): void;
   /** The sender waits, but for what is on its way. */
   pause(): void;
   resume(): void;
@@ -58,6 +58,8 @@ export interface SandboxRequest {
   /** When the call has to be answered: milliseconds of performance.now(). */
   readonly deadline: number;
   readonly phases: Phases;
+  /** Load the handler, call nothing; the answer is empty. */
+  readonly loadOnly: boolean;
   /** A whole reply; or begun(), chunks, and ended(). Exactly one of answered, ended, failed is the last to be called, once. */
   answered(reply: ReplyHead & { readonly body: Uint8Array }): void;
   begun(reply: ReplyHead): void;
@@ -87,6 +89,9 @@ export interface Sandbox {
   /** Ends it and everything of it; idempotent, awaits `closed`. Requests under way fail with sandbox-died. */
   close(): Promise<void>;
 }
+
+/** Where a line of a lambda's log comes from: what it prints, or what it logs for one request. */
+export type Stream = 'stdout' | 'stderr' | 'log';
 
 /** What holds one sandbox; 0 for a number of bytes that is not limited. */
 export interface SandboxLimits {
@@ -119,7 +124,7 @@ export interface SandboxSpec {
   /** Whether its code may be loaded once and forked from there. */
   readonly zygote: boolean;
   /** A line that the lambda wrote, without its newline. */
-  onLine(stream: 'stdout' | 'stderr', line: string, requestId: string | undefined): void;
+  onLine(stream: Stream, line: string, requestId: string | undefined): void;
   /** The sandbox ended by itself; it closes itself. Called at most once, not after close(). */
   onDeath(): void;
 }

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkerError } from '../../errors.ts';
-import type { Backend, ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
+import type { Backend, ColdClass, Sandbox, SandboxSpec } from '../sandbox.ts';
 import { ZygoteKeeper } from '../zygote/keeper.ts';
 import { Nursery } from '../zygote/nursery.ts';
 import type { Slot } from '../zygote/slots.ts';
@@ -77,11 +77,11 @@ export class SockBackend implements Backend, LeafOwner {
     return this.#keeper.start();
   }
 
-  create(spec: SandboxSpec, first: SandboxRequest): Sandbox {
+  create(spec: SandboxSpec): Sandbox {
     if (this.#closed) throw new WorkerError('draining');
-    if (spec.cold === 'spawned') return this.#spawned(spec, first);
+    if (spec.cold === 'spawned') return this.#spawned(spec);
     if (spec.cold !== 'forked') {
-      const standby = this.#standby(spec, first);
+      const standby = this.#standby(spec);
       if (standby !== undefined) return standby;
       if (spec.cold === 'standby') {
         this.#standbys.refillSoon();
@@ -90,7 +90,7 @@ export class SockBackend implements Backend, LeafOwner {
     }
     const serving = this.#keeper.serving !== undefined;
     if (spec.cold === 'forked' && !serving) throw new WorkerError('force-start-unmet', { detail: 'no zygote is serving' });
-    const leaf = this.#leaf(serving ? 'forked' : 'spawned', spec, first);
+    const leaf = this.#leaf(serving ? 'forked' : 'spawned', spec);
     this.#keeper.whenServing((zygote) => (zygote instanceof Error ? leaf.abandon(zygote) : this.#fork(zygote, leaf, spec.code.dir)));
     return leaf;
   }
@@ -142,10 +142,10 @@ export class SockBackend implements Backend, LeafOwner {
 
   // ---- ways to start
 
-  #standby(spec: SandboxSpec, first: SandboxRequest): Leaf | undefined {
+  #standby(spec: SandboxSpec): Leaf | undefined {
     for (let leaf = this.#standbys.take(); leaf !== undefined; leaf = this.#standbys.take()) {
       try {
-        if (!leaf.attach(spec, first)) continue; // it has died; gone() follows
+        if (!leaf.attach(spec)) continue; // it has died; gone() follows
       } catch (cause) {
         void leaf.close(); // gone() follows
         throw new WorkerError('start-failed', { cause });
@@ -165,8 +165,8 @@ export class SockBackend implements Backend, LeafOwner {
   }
 
   // A zygote of its own: the interpreter starts from nothing, forks once, and goes.
-  #spawned(spec: SandboxSpec, first: SandboxRequest): Leaf {
-    const leaf = this.#leaf('spawned', spec, first);
+  #spawned(spec: SandboxSpec): Leaf {
+    const leaf = this.#leaf('spawned', spec);
     try {
       const zygote = this.#nursery.make({
         reserve: 1,
@@ -181,10 +181,9 @@ export class SockBackend implements Backend, LeafOwner {
     return leaf;
   }
 
-  #leaf(start: ColdClass, spec: SandboxSpec, first: SandboxRequest): Leaf {
+  #leaf(start: ColdClass, spec: SandboxSpec): Leaf {
     const leaf = new Leaf(`${++this.#ids}`, start, this, this.#received);
     leaf.adopt(spec);
-    leaf.request(first);
     this.#starting.add(leaf);
     return leaf;
   }
@@ -195,7 +194,7 @@ export class SockBackend implements Backend, LeafOwner {
       if (leaf.isGone) return zygote.slots.give(slot); // it was given up while it waited
       this.#leaves.set(leaf, zygote);
       try {
-        leaf.begin(zygote.fork(slot, code, leaf.first, leaf.handlers), slot, onReady);
+        leaf.begin(zygote.fork(slot, code, leaf.handlers), slot, onReady);
       } catch (cause) {
         leaf.slot = slot;
         leaf.abandon(cause);

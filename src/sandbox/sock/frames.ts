@@ -1,40 +1,76 @@
 // The frames of a channel, as JavaScript writes and reads them; native/core/wire.h has the layout.
+import type { RequestHead } from '../sandbox.ts';
 
-const version = 1;
-const type = { request: 3, body: 4 } as const;
-const last = 1;
+const version = 2;
+const type = { request: 3, body: 4, cancel: 7, window: 8, setup: 10 } as const;
+const flag = { last: 1, loadOnly: 2 } as const;
 const headBytes = 12;
-const maxPayload = 1 << 20;
-/** The timing at the beginning of a frame that ends a reply; what follows is the last of the body. */
+/** Bytes of a body that may be under way. */
+export const windowBytes = 1 << 18;
+/** The timing at the beginning of a frame that begins or ends a reply; what follows is the reply's. */
 export const timingBytes = 40;
+const longestHead = 0xffff;
 
-/** All frames of one request in one buffer. `number` counts the requests of a channel; `requestId` must be plain visible ASCII. */
-export function requestFrames(number: number, requestId: string, body: Uint8Array): Buffer {
-  const head = `{"id":${JSON.stringify(requestId)}}`;
-  const first = Math.min(body.length, maxPayload - 2 - head.length);
-  const more = Math.ceil((body.length - first) / maxPayload);
-  const out = Buffer.allocUnsafe(headBytes * (1 + more) + 2 + head.length + body.length);
-  let at = putHead(out, 0, 2 + head.length + first, type.request, more === 0 ? last : 0, number);
-  at = out.writeUInt16LE(head.length, at);
-  at += out.write(head, at, 'latin1');
-  out.set(first === body.length ? body : body.subarray(0, first), at);
-  at += first;
-  for (let from = first; from < body.length; from += maxPayload) {
-    const chunk = body.subarray(from, from + maxPayload);
-    at = putHead(out, at, chunk.length, type.body, from + maxPayload >= body.length ? last : 0, number);
-    out.set(chunk, at);
-    at += chunk.length;
-  }
+export interface RequestFrame {
+  /** Counts the requests of a channel. */
+  readonly number: number;
+  /** JSON. */
+  readonly head: string;
+  /** At most a window. */
+  readonly body: Uint8Array;
+  readonly last: boolean;
+  readonly loadOnly: boolean;
+}
+
+/** What a lambda is told of its request; `deadline` in milliseconds of performance.now(). Undefined when it is longer than a frame can tell. */
+export function headText(head: RequestHead, deadline: number): string | undefined {
+  const text = JSON.stringify({ ...head, deadline: deadline + origin });
+  return text.length * 3 <= longestHead || Buffer.byteLength(text) <= longestHead ? text : undefined;
+}
+
+export function requestFrame({ number, head, body, last, loadOnly }: RequestFrame): Buffer {
+  const size = Buffer.byteLength(head);
+  const out = Buffer.allocUnsafe(headBytes + 2 + size + body.length);
+  const flags = (last ? flag.last : 0) | (loadOnly ? flag.loadOnly : 0);
+  let at = putHead(out, 2 + size + body.length, type.request, flags, number);
+  at = out.writeUInt16LE(size, at);
+  at += out.write(head, at);
+  out.set(body, at);
   return out;
 }
 
-function putHead(out: Buffer, at: number, length: number, frame: number, flags: number, number: number): number {
-  out.writeUInt32LE(length, at);
-  out[at + 4] = version;
-  out[at + 5] = frame;
-  out.writeUInt16LE(flags, at + 6);
-  out.writeUInt32LE(number, at + 8);
-  return at + headBytes;
+export function bodyFrame(number: number, body: Uint8Array, last: boolean): Buffer {
+  const out = Buffer.allocUnsafe(headBytes + body.length);
+  out.set(body, putHead(out, body.length, type.body, last ? flag.last : 0, number));
+  return out;
+}
+
+export function windowFrame(number: number, bytes: number): Buffer {
+  const out = Buffer.allocUnsafe(headBytes + 4);
+  out.writeUInt32LE(bytes, putHead(out, 4, type.window, 0, number));
+  return out;
+}
+
+export function cancelFrame(number: number): Buffer {
+  const out = Buffer.allocUnsafe(headBytes);
+  putHead(out, 0, type.cancel, 0, number);
+  return out;
+}
+
+export function setupFrame(setup: object): Buffer {
+  const body = Buffer.from(JSON.stringify(setup));
+  const out = Buffer.allocUnsafe(headBytes + body.length);
+  out.set(body, putHead(out, body.length, type.setup, 0, 0));
+  return out;
+}
+
+function putHead(out: Buffer, length: number, frame: number, flags: number, number: number): number {
+  out.writeUInt32LE(length, 0);
+  out[4] = version;
+  out[5] = frame;
+  out.writeUInt16LE(flags, 6);
+  out.writeUInt32LE(number, 8);
+  return headBytes;
 }
 
 /** When the leaf did what, milliseconds on the clock of performance.now(); 0 for what did not happen in this request. */
@@ -49,7 +85,7 @@ export interface Timing {
 // CLOCK_MONOTONIC at performance.now() === 0, in ms.
 const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
-/** Reads the timing at the beginning of a frame that ends a reply. The addon has seen to it that the frame is long enough. */
+/** Reads the timing at the beginning of a frame. The addon has seen to it that the frame is long enough. */
 export function readTiming(received: DataView, at: number): Timing {
   const ms = (offset: number): number => {
     const ns = received.getUint32(at + offset, true) + received.getUint32(at + offset + 4, true) * 0x1_0000_0000;

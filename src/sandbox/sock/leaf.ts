@@ -1,9 +1,10 @@
-// One sandbox of the sock backend: a process forked from a zygote, its slot, and the request it works on.
+// One sandbox of the sock backend: a process forked from a zygote, its slot, and the requests it works on.
 import { constants } from 'node:os';
-import { type ErrorCode, WorkerError } from '../../errors.ts';
-import type { ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
+import { WorkerError } from '../../errors.ts';
+import type { ColdClass, Ongoing, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
 import { freeze, type Slot } from '../zygote/slots.ts';
-import { readTiming, requestFrames, type Timing, timingBytes } from './frames.ts';
+import { Conversation, type Wire } from './conversation.ts';
+import { readTiming, setupFrame, timingBytes } from './frames.ts';
 import { Lines } from './lines.ts';
 import { frameType, type NativeProcess, type ProcessHandlers } from './native.ts';
 
@@ -34,15 +35,9 @@ export class Received {
   }
 }
 
-const nothing = Buffer.alloc(0);
-
 type State = { readonly at: 'waiting' } | { readonly at: 'running' } | { readonly at: 'closing' } | { readonly at: 'gone' };
 
-const maxReplyBytes = 64 << 20;
-/** Each frame costs memory beyond its bytes, the empty one too. */
-const maxBodyFrames = 1 << 16;
-
-export class Leaf implements Sandbox {
+export class Leaf implements Sandbox, Wire {
   readonly id: string;
   readonly start: ColdClass;
   readonly closed: Promise<void>;
@@ -54,14 +49,13 @@ export class Leaf implements Sandbox {
   #process: NativeProcess | undefined;
   #state: State = { at: 'waiting' };
   #resolveClosed: () => void = () => {};
-  #request: SandboxRequest | undefined;
-  #unsent: Buffer = nothing;
+  /** Those under way, by their number. */
+  readonly #conversations = new Map<number, Conversation>();
+  /** What is to be sent as soon as there is a process. */
+  #unsent: Buffer[] = [];
   readonly #out = this.#lines('stdout');
   readonly #err = this.#lines('stderr');
   #number = 0;
-  #head: ReplyHead | undefined;
-  #body: Buffer[] = [];
-  #bodyBytes = 0;
   #lastRequestId: string | undefined;
 
   constructor(id: string, start: ColdClass, owner: LeafOwner, received: Received) {
@@ -82,17 +76,11 @@ export class Leaf implements Sandbox {
       return;
     }
     this.#state = { at: 'running' };
+    for (const frames of this.#unsent.splice(0)) process.write(frames);
   }
 
   get isGone(): boolean {
     return this.#state.at === 'gone';
-  }
-
-  /** What its process is to find in its channel when it begins. */
-  get first(): Buffer {
-    const first = this.#unsent;
-    this.#unsent = nothing;
-    return first;
   }
 
   /** It could not be begun at all. Told later, as every other failure is: never from within create(). */
@@ -103,25 +91,40 @@ export class Leaf implements Sandbox {
   /** The lambda whose code is (or will be) in this sandbox. */
   adopt(spec: SandboxSpec): void {
     this.#spec = spec;
+    const setup = setupOf(spec);
+    if (setup !== undefined) this.send(setupFrame(setup));
   }
 
-  /** Gives a waiting standby its code and its first request. False when it has died. */
-  attach(spec: SandboxSpec, request: SandboxRequest): boolean {
-    let attached = false;
-    try {
-      attached = this.#process?.attach(spec.code.dir, this.#take(request)) ?? false;
-    } finally {
-      if (attached) this.adopt(spec);
-      else this.#request = undefined; // another sandbox gets it, and this one's end must not fail it
-    }
-    return attached;
+  /** Gives a waiting standby its code. False when it has died. */
+  attach(spec: SandboxSpec): boolean {
+    if (this.#process?.attach(spec.code.dir) !== true) return false;
+    this.adopt(spec);
+    return true;
   }
 
-  /** Before begin() it waits for the process. */
-  request(request: SandboxRequest): void {
-    const frames = this.#take(request);
-    if (this.#process === undefined) this.#unsent = frames;
+  request(request: SandboxRequest): Ongoing {
+    this.#flushLines();
+    this.#number = (this.#number + 1) >>> 0 || 1;
+    const waking = this.#number === 1 && this.start === 'standby' ? 'attach' : 'wake';
+    const conversation = new Conversation(this.#number, request, waking, this);
+    this.#conversations.set(this.#number, conversation);
+    if (!conversation.begin()) queueMicrotask(() => this.#over(conversation.number)?.fail(new WorkerError('head-too-large')));
+    return conversation;
+  }
+
+  send(frames: Buffer): void {
+    if (this.#process === undefined) this.#unsent.push(frames);
     else this.#process.write(frames);
+  }
+
+  interrupt(frames: Buffer): void {
+    if (this.#process === undefined) this.#unsent.push(frames);
+    else this.#process.interrupt(frames);
+  }
+
+  misbehaves(what: string): void {
+    this.#endConversations(new WorkerError('reply-invalid', { detail: what }));
+    void this.close(); // it is reaped by onExit
   }
 
   freeze(): void {
@@ -156,7 +159,14 @@ export class Leaf implements Sandbox {
   }
 
   #lines(stream: 'stdout' | 'stderr'): Lines {
-    return new Lines((text) => this.#spec?.onLine(stream, text, this.#request?.requestId ?? this.#lastRequestId));
+    return new Lines((text) => this.#spec?.onLine(stream, text, this.#speaker));
+  }
+
+  /** The request to which output belongs: the one that is under way, or the last one; nobody can tell when there are several. */
+  get #speaker(): string | undefined {
+    if (this.#conversations.size > 1) return undefined;
+    for (const { request } of this.#conversations.values()) return request.head.id;
+    return this.#lastRequestId;
   }
 
   /** What was written without a newline belongs to the request during which it was written. */
@@ -165,64 +175,53 @@ export class Leaf implements Sandbox {
     this.#err.flush();
   }
 
-  #take(request: SandboxRequest): Buffer {
-    this.#flushLines();
-    this.#request = request;
-    this.#number = (this.#number + 1) >>> 0;
-    return requestFrames(this.#number, request.requestId, request.body);
-  }
-
   #onFrame(type: number, number: number, offset: number, length: number): void {
-    if (type === frameType.ready && this.#onReady !== undefined) {
+    if (type === frameType.ready && number === 0 && this.#onReady !== undefined) {
       this.#onReady();
       this.#onReady = undefined;
-    } else if (this.#request === undefined || number !== this.#number) {
-      this.#misbehaves('a reply to no request');
-    } else if (type === frameType.body) {
-      this.#body.push(this.#received.copy(offset, length));
-      this.#bodyBytes += length;
-      if (this.#bodyBytes > maxReplyBytes || this.#body.length > maxBodyFrames) this.#refuse('reply-too-large');
-    } else if (type === frameType.ready || (type === frameType.reply && (this.#head !== undefined || this.#body.length > 0))) {
-      this.#misbehaves('a frame out of its order');
-    } else if (type === frameType.reply) {
-      this.#head = replyHead(this.#received.copy(offset, length));
-      if (this.#head === undefined) this.#misbehaves('a reply with an invalid head');
-    } else {
-      this.#answer(offset, length);
+      return;
+    }
+    const conversation = this.#conversations.get(number);
+    if (conversation === undefined) return this.misbehaves('a reply to no request');
+    switch (type) {
+      case frameType.end:
+        return this.#onEnd(conversation, offset, length);
+      case frameType.broken:
+        this.#over(number)?.onBroken();
+        return;
+      case frameType.reply:
+        return conversation.onReply(
+          readTiming(this.#received.view, offset),
+          this.#received.copy(offset + timingBytes, length - timingBytes),
+        );
+      case frameType.body:
+        return conversation.onBody(this.#received.copy(offset, length));
+      case frameType.window:
+        return conversation.onWindow(this.#received.view.getUint32(offset, true));
+      case frameType.log:
+        return this.#spec?.onLine('log', this.#received.copy(offset + 1, length - 1).toString('utf8'), conversation.request.head.id);
+      default:
+        this.misbehaves('a frame out of its order');
     }
   }
 
-  #answer(offset: number, length: number): void {
-    const request = this.#request;
-    if (request === undefined) return;
-    const timing = readTiming(this.#received.view, offset);
-    const rest = this.#received.copy(offset + timingBytes, length - timingBytes);
-    const body = this.#body.length === 0 ? rest : Buffer.concat([...this.#body, rest]);
-    const head = this.#head;
-    this.#reset();
-    markPhases(request, timing, this.#number === 1 && this.start === 'standby' ? 'attach' : 'wake');
-    if (head?.error !== undefined) request.failed(new WorkerError(head.error, { detail: body.toString('utf8') }));
-    else request.answered({ status: head?.status ?? 200, headers: head?.headers ?? jsonHeaders, body });
-    if (this.#number === 1) this.#owner.started(this);
+  #onEnd(conversation: Conversation, offset: number, length: number): void {
+    const first = conversation.number === 1;
+    this.#over(conversation.number);
+    conversation.onEnd(readTiming(this.#received.view, offset), this.#received.copy(offset + timingBytes, length - timingBytes));
+    if (first) this.#owner.started(this);
   }
 
-  #misbehaves(what: string): void {
-    this.#refuse('reply-invalid', what);
+  #over(number: number): Conversation | undefined {
+    const conversation = this.#conversations.get(number);
+    if (conversation === undefined) return undefined;
+    this.#lastRequestId = conversation.request.head.id;
+    this.#conversations.delete(number);
+    return conversation;
   }
 
-  #refuse(code: ErrorCode, detail?: string): void {
-    const request = this.#request;
-    this.#reset();
-    request?.failed(new WorkerError(code, detail === undefined ? {} : { detail }));
-    void this.close(); // it is reaped by onExit
-  }
-
-  #reset(): void {
-    this.#lastRequestId = this.#request?.requestId;
-    this.#request = undefined;
-    this.#head = undefined;
-    this.#body = [];
-    this.#bodyBytes = 0;
+  #endConversations(error: WorkerError): void {
+    for (const number of [...this.#conversations.keys()]) this.#over(number)?.fail(error);
   }
 
   #death(code: number, signal: number, reason: string | undefined): WorkerError {
@@ -239,49 +238,15 @@ export class Leaf implements Sandbox {
     const byItself = this.#state.at !== 'closing';
     this.#state = { at: 'gone' };
     this.#process = undefined;
-    const request = this.#request;
-    this.#reset();
     this.#owner.gone(this);
     this.#resolveClosed();
-    request?.failed(error);
+    this.#endConversations(error);
     if (byItself) this.#spec?.onDeath();
   }
 }
 
-const jsonHeaders = [['content-type', 'application/json']] as const;
-
-interface ReplyHead {
-  readonly status: number;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly error: ErrorCode | undefined;
-}
-
-// What a leaf sends is not believed: anything odd is no head.
-function replyHead(payload: Buffer): ReplyHead | undefined {
-  try {
-    const head: unknown = JSON.parse(payload.toString('utf8'));
-    if (typeof head !== 'object' || head === null) return undefined;
-    const { status, error, headers } = head as { status?: unknown; error?: unknown; headers?: unknown };
-    if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return undefined;
-    if (error !== undefined && error !== 'handler-raised' && error !== 'event-invalid') return undefined;
-    const pairs = Array.isArray(headers) ? headers.filter(isPair) : jsonHeaders;
-    return { status, headers: pairs, error };
-  } catch {
-    return undefined;
-  }
-}
-
-function isPair(value: unknown): value is [string, string] {
-  return Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string');
-}
-
-// The leaf's own times, which it may have made up: kept between the last mark and now.
-function markPhases({ phases }: SandboxRequest, t: Timing, waking: 'attach' | 'wake'): void {
-  const now = performance.now();
-  const mark = (name: string, at: number): void => phases.mark(name, Math.min(at, now));
-  if (t.born !== 0) mark('fork', t.born);
-  if (t.sealed !== 0) mark('isolate', t.sealed);
-  mark(waking, t.received);
-  if (t.loaded !== 0) mark('load', t.loaded);
-  mark('handler', t.handled);
+/** What the leaf is told before its first request; undefined when there is nothing to tell. */
+function setupOf({ environment, entry, concurrency }: SandboxSpec): object | undefined {
+  const plain = concurrency === 1 && Object.keys(environment).length === 0 && Object.keys(entry).length === 0;
+  return plain ? undefined : { environment, entry, concurrency };
 }

@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The kinds of frame that a sandbox sends (native/core/wire.h). */
-export const frameType = { ready: 1, body: 4, end: 5, reply: 6 } as const;
+/** The kinds of frame that a sandbox sends (native/core/wire.h); `broken` is an end with the flag for it. */
+export const frameType = { ready: 1, body: 4, end: 5, broken: 5 | (1 << 8), reply: 6, window: 8, log: 9 } as const;
 
 export interface ProcessHandlers {
   /** A frame of the channel, its payload in `received` from `offset` on, until this returns. */
@@ -18,8 +18,10 @@ export interface ProcessHandlers {
 export interface NativeProcess {
   /** Sends whole frames; what the channel does not take now follows later. False when some is left. */
   write(frames: Buffer): boolean;
-  /** Attaches `codeDirectory` as /handler of a sealed, waiting leaf and sends the frames. False when it has ended already. */
-  attach(codeDirectory: string, frames: Buffer): boolean;
+  /** The same, and then SIGURG. */
+  interrupt(frames: Buffer): void;
+  /** Attaches `codeDirectory` as /handler of a sealed, waiting leaf. False when it has ended already. */
+  attach(codeDirectory: string): boolean;
   kill(): void;
 }
 
@@ -38,8 +40,8 @@ export interface ForkRequest {
 }
 
 export interface ForkServer {
-  /** `first`: frames that the process finds in its channel. Throws when the zygote cannot take the request; a clone that fails is told by onExit. */
-  fork(request: ForkRequest, first: Buffer, handlers: ProcessHandlers): NativeProcess;
+  /** Throws when the zygote cannot take the request; a clone that fails is told by onExit. */
+  fork(request: ForkRequest, handlers: ProcessHandlers): NativeProcess;
   close(): void;
 }
 

@@ -87,7 +87,7 @@ export class Zygote {
   }
 
   /** Forks a sandbox into the slot, whose scratch it takes. `code`: the directory for /handler; '': a standby, which gets it later. */
-  fork(slot: Slot, code: string, first: Buffer, handlers: ProcessHandlers): NativeProcess {
+  fork(slot: Slot, code: string, handlers: ProcessHandlers): NativeProcess {
     const { cgroups, limits } = this.#options;
     const process = this.#server.fork(
       {
@@ -101,7 +101,6 @@ export class Zygote {
         dataBytes: cgroups.controllers.has('memory') ? 0 : limits.memoryBytes,
         processes: cgroups.controllers.has('pids') ? 0 : limits.processes,
       },
-      first,
       handlers,
     );
     closeSync(slot.scratch);
