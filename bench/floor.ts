@@ -10,7 +10,13 @@ const engine = uwsEngine((cause) => {
 const listening = await engine.listen({
   host: '127.0.0.1',
   port: 0,
-  handler: (exchange) => exchange.readBody(1 << 20, (body) => exchange.reply(body === undefined ? 413 : 200, headers, reply)),
+  handler: (exchange) =>
+    exchange.readBody(
+      1 << 20,
+      1 << 20,
+      () => exchange.reply(200, headers, reply),
+      () => exchange.reply(413, headers, reply),
+    ),
 });
 process.stdout.write(`${JSON.stringify({ port: listening.port })}\n`);
 process.stdin.resume().once('end', () => listening.closeAll());

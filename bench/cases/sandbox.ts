@@ -78,20 +78,36 @@ function byCore(setting: Setting, directory: string, code: string): InPhases {
   return { contender: { name: 'sandbox', sample }, phases };
 }
 
+const plainSpec = { environment: {}, entry: {}, concurrency: 1, limits: undefined, zygote: false };
+const plainHead = { id: 'bench-1', method: 'POST', root: '/run/bench', path: '', query: '', headers: [], client: '127.0.0.1' };
+
 /** The same as the worker does it, its event loop included. */
 function byWorker(backend: SockBackend, dir: string): InPhases {
   const phases = new Map<string, number[]>();
   const body = Buffer.from(lambda.body);
-  const spec = { lambda: 'bench', code: { digest: '0'.repeat(64), dir }, cold: 'forked', onLine: () => {}, onDeath: () => {} } as const;
+  const spec = {
+    ...plainSpec,
+    lambda: 'bench',
+    code: { digest: '0'.repeat(64), dir },
+    cold: 'forked',
+    onLine: () => {},
+    onDeath: () => {},
+  } as const;
   const sample = (): Promise<number[]> =>
     new Promise((resolve, reject) => {
       const from = performance.now();
       const times = new Phases(from);
-      const made = backend.create(spec, {
-        requestId: 'bench-1',
-        body,
+      const made = backend.create(spec);
+      made.request({
+        head: plainHead,
+        body: { first: body, rest: undefined },
+        deadline: from + 30_000,
+        loadOnly: false,
         phases: times,
         failed: reject,
+        begun: () => reject(new Error('a sandbox streams its answer')),
+        chunk: () => {},
+        ended: () => {},
         answered: (reply) => {
           times.mark('answer');
           if (!body.equals(reply.body)) return reject(new Error(`a sandbox answered "${Buffer.from(reply.body)}"`));

@@ -133,7 +133,10 @@ export class Invocation implements Call {
     if (error.status >= 500 && (begun || error.code !== 'handler-raised'))
       this.#tell(error.code === 'internal' ? 'error' : 'warn', begun ? `reply cut: ${error.message}` : error.message, error.cause);
     this.phases.mark('reply');
-    if (begun) return this.#exchange.destroy();
+    if (begun) {
+      this.#exchange.destroy();
+      return;
+    }
     const { status, headers, body } = errorReply(error, this.#asker, start);
     this.#exchange.reply(status, [...headers, ['server-timing', this.phases.header()]], body);
   }

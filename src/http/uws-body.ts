@@ -15,7 +15,7 @@ export interface UwsBodyOptions {
   readonly told: number;
   /** Whether the exchange still goes on; afterwards what comes is dropped, and the response is not touched. */
   open(): boolean;
-  then(body: RequestBody): void;
+  begin(body: RequestBody): void;
   over(): void;
 }
 
@@ -45,7 +45,10 @@ export class UwsBody implements BodyRest {
   take(chunk: ArrayBuffer, last: boolean): void {
     if (this.#state === 'over' || !this.#options.open()) return;
     this.#length += chunk.byteLength;
-    if (this.#length > this.#options.limit) return this.refuse(last);
+    if (this.#length > this.#options.limit) {
+      this.refuse(last);
+      return;
+    }
     if (this.#state === 'gathering') this.#gather(chunk, last);
     else this.#pass(copy(chunk), last);
   }
@@ -60,7 +63,10 @@ export class UwsBody implements BodyRest {
 
   /** The reply is there, nothing more is wanted. A socket may not be left paused when its connection goes on: it ends where the body is not whole. */
   stop(): void {
-    if (this.#state === 'whole') return this.resume();
+    if (this.#state === 'whole') {
+      this.resume();
+      return;
+    }
     this.#state = 'over';
     this.pause();
   }
@@ -84,10 +90,10 @@ export class UwsBody implements BodyRest {
   }
 
   #gather(chunk: ArrayBuffer, last: boolean): void {
-    const { limit, enough, told, then } = this.#options;
+    const { limit, enough, told, begin } = this.#options;
     if (this.#gathering === undefined && last) {
       this.#state = 'whole';
-      then({ first: copy(chunk), rest: undefined });
+      begin({ first: copy(chunk), rest: undefined });
       return;
     }
     this.#gathering ??= new Gathering(limit, Math.min(told, enough));
@@ -97,7 +103,7 @@ export class UwsBody implements BodyRest {
     this.#gathering = undefined;
     this.#state = last ? 'whole' : 'handed';
     if (!last) this.pause();
-    then({ first, rest: last ? undefined : this });
+    begin({ first, rest: last ? undefined : this });
   }
 
   #pass(bytes: Uint8Array, last: boolean): void {

@@ -189,7 +189,9 @@ class UwsExchange implements Exchange {
 
   headers(): Headers {
     const list: Headers[number][] = [];
-    this.#req?.forEach((name, value) => list.push([name, value]));
+    this.#req?.forEach((name, value) => {
+      list.push([name, value]);
+    });
     return list;
   }
 
@@ -199,7 +201,7 @@ class UwsExchange implements Exchange {
     // What is no number is refused by the parser, after the handler.
     const told = Number(this.header('content-length')) || 0;
     const open = () => this.#res !== undefined && this.#reply.at !== 'whole' && this.#reply.at !== 'over';
-    const body = new UwsBody(res, { limit, enough, told, open, then: (b) => this.#guard(() => then(b)), over: () => this.#guard(over) });
+    const body = new UwsBody(res, { limit, enough, told, open, begin: (b) => this.#guard(() => then(b)), over: () => this.#guard(over) });
     this.#body = body;
     if (told > limit) body.refuse(true);
     else res.onData((chunk, last) => body.take(chunk, last));

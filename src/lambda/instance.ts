@@ -80,7 +80,10 @@ export class Instance implements Tenant {
 
   /** Serves a call; only when it takes one. */
   serve(call: Call): void {
-    if (this.#state.at !== 'frozen') return this.#serve(call, 'warm');
+    if (this.#state.at !== 'frozen') {
+      this.#serve(call, 'warm');
+      return;
+    }
     this.#sandbox.thaw();
     this.#state = { at: 'active', since: performance.now() };
     clearTimeout(this.#rest); // was to end it; now it is to be frozen again

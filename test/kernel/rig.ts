@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { WorkerError } from '../../src/errors.ts';
 import { Phases } from '../../src/observe/phases.ts';
-import type { Code, ColdClass, Sandbox, SandboxRequest } from '../../src/sandbox/sandbox.ts';
+import type { Code, ColdClass, Sandbox, SandboxRequest, Stream } from '../../src/sandbox/sandbox.ts';
 import { SockBackend, type SockOptions } from '../../src/sandbox/sock/backend.ts';
 import { Cgroups, type Controller } from '../../src/sandbox/sock/cgroups.ts';
 import { loadNative } from '../../src/sandbox/sock/native.ts';
@@ -24,7 +24,7 @@ export interface Status {
 }
 
 export interface Line {
-  readonly stream: 'stdout' | 'stderr';
+  readonly stream: Stream;
   readonly line: string;
   readonly requestId: string | undefined;
 }
@@ -60,6 +60,7 @@ export interface Rig {
 
 const native = loadNative();
 const mib = 1 << 20;
+const plain = { environment: {}, entry: {}, concurrency: 1, limits: undefined, zygote: false };
 
 export async function rig(t: TestContext, options: Partial<Pick<SockOptions, 'limits' | 'standbys' | 'maxSandboxes'>> = {}): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'sock-kernel-'));
@@ -90,10 +91,16 @@ export async function rig(t: TestContext, options: Partial<Pick<SockOptions, 'li
     let [resolve, reject]: [(value: unknown) => void, (error: WorkerError) => void] = [() => {}, () => {}];
     const answer = new Promise<unknown>((res, rej) => ([resolve, reject] = [res, rej]));
     answer.catch(() => {}); // a test that does not look at it knows why
-    const request = {
-      requestId: `r${++requests}`,
-      body: event === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(event)),
+    const first = event === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(event));
+    const request: SandboxRequest = {
+      head: { id: `r${++requests}`, method: 'POST', root: '/run/l', path: '', query: '', headers: [], client: '127.0.0.1' },
+      body: { first, rest: undefined },
       phases: new Phases(performance.now()),
+      deadline: performance.now() + 30_000,
+      loadOnly: false,
+      begun: () => {},
+      chunk: () => {},
+      ended: () => resolve(undefined),
       answered: ({ body }: { body: Uint8Array }) => resolve(JSON.parse(Buffer.from(body).toString())),
       failed: reject,
     };
@@ -126,10 +133,15 @@ export async function rig(t: TestContext, options: Partial<Pick<SockOptions, 'li
       let died = (): void => {};
       const death = new Promise<void>((resolve) => (died = resolve));
       const { request, answer } = asking(event);
-      const sandbox = backend.create(
-        { lambda: 'l', code, cold, onLine: (stream, line, requestId) => lines.push({ stream, line, requestId }), onDeath: () => died() },
-        request,
-      );
+      const sandbox = backend.create({
+        ...plain,
+        lambda: 'l',
+        code,
+        cold,
+        onLine: (stream, line, requestId) => lines.push({ stream, line, requestId }),
+        onDeath: () => died(),
+      });
+      sandbox.request(request);
       const ask = (next?: unknown): Promise<unknown> => {
         const { request, answer } = asking(next);
         sandbox.request(request);

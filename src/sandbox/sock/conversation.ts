@@ -75,16 +75,28 @@ export class Conversation implements Ongoing {
 
   onReply(timing: Timing, payload: Buffer): void {
     const head = repliedHead(payload);
-    if (head === undefined) return this.#wire.misbehaves('a reply with an invalid head');
-    if (this.#head !== undefined || this.#begun) return this.#wire.misbehaves('a reply that begins twice');
+    if (head === undefined) {
+      this.#wire.misbehaves('a reply with an invalid head');
+      return;
+    }
+    if (this.#head !== undefined || this.#begun) {
+      this.#wire.misbehaves('a reply that begins twice');
+      return;
+    }
     this.#head = head;
     this.#mark(timing);
   }
 
   onBody(bytes: Buffer): void {
     this.#mayCome -= bytes.length;
-    if (this.#mayCome < 0) return this.#wire.misbehaves('more of a reply than was asked for');
-    if (this.#cancelled) return this.used(bytes.length);
+    if (this.#mayCome < 0) {
+      this.#wire.misbehaves('more of a reply than was asked for');
+      return;
+    }
+    if (this.#cancelled) {
+      this.used(bytes.length);
+      return;
+    }
     if (!this.#begun) {
       this.#begun = true;
       this.request.begun(this.#reply());
@@ -95,7 +107,10 @@ export class Conversation implements Ongoing {
   /** The leaf is through with the request. */
   onEnd(timing: Timing, rest: Buffer): void {
     this.#mayCome -= rest.length;
-    if (this.#mayCome < 0) return this.#wire.misbehaves('more of a reply than was asked for');
+    if (this.#mayCome < 0) {
+      this.#wire.misbehaves('more of a reply than was asked for');
+      return;
+    }
     this.#over = true;
     if (this.#head === undefined) this.#mark(timing);
     const error = this.#head?.error;
@@ -114,7 +129,10 @@ export class Conversation implements Ongoing {
 
   onWindow(bytes: number): void {
     this.#mayBeSent += bytes;
-    if (bytes === 0 || this.#mayBeSent > windowBytes) return this.#wire.misbehaves('a window larger than there is');
+    if (bytes === 0 || this.#mayBeSent > windowBytes) {
+      this.#wire.misbehaves('a window larger than there is');
+      return;
+    }
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;

@@ -4,7 +4,7 @@ import { WorkerError } from '../../errors.ts';
 import type { ColdClass, Ongoing, Sandbox, SandboxRequest, SandboxSpec } from '../sandbox.ts';
 import { freeze, type Slot } from '../zygote/slots.ts';
 import { Conversation, type Wire } from './conversation.ts';
-import { readTiming, setupFrame, timingBytes } from './frames.ts';
+import { readTiming, setupFrame, type Timing, timingBytes } from './frames.ts';
 import { Lines } from './lines.ts';
 import { frameType, type NativeProcess, type ProcessHandlers } from './native.ts';
 
@@ -182,33 +182,35 @@ export class Leaf implements Sandbox, Wire {
       return;
     }
     const conversation = this.#conversations.get(number);
-    if (conversation === undefined) return this.misbehaves('a reply to no request');
-    switch (type) {
-      case frameType.end:
-        return this.#onEnd(conversation, offset, length);
-      case frameType.broken:
-        this.#over(number)?.onBroken();
-        return;
-      case frameType.reply:
-        return conversation.onReply(
-          readTiming(this.#received.view, offset),
-          this.#received.copy(offset + timingBytes, length - timingBytes),
-        );
-      case frameType.body:
-        return conversation.onBody(this.#received.copy(offset, length));
-      case frameType.window:
-        return conversation.onWindow(this.#received.view.getUint32(offset, true));
-      case frameType.log:
-        return this.#spec?.onLine('log', this.#received.copy(offset + 1, length - 1).toString('utf8'), conversation.request.head.id);
-      default:
-        this.misbehaves('a frame out of its order');
+    if (conversation === undefined) {
+      this.misbehaves('a reply to no request');
+      return;
     }
+    if (type === frameType.end) this.#onEnd(conversation, offset, length);
+    else if (type === frameType.reply) conversation.onReply(this.#timing(offset), this.#afterTiming(offset, length));
+    else if (type === frameType.body) conversation.onBody(this.#received.copy(offset, length));
+    else if (type === frameType.window) conversation.onWindow(this.#received.view.getUint32(offset, true));
+    else if (type === frameType.log) this.#onLog(conversation, offset, length);
+    else if (type === frameType.broken) this.#over(number)?.onBroken();
+    else this.misbehaves('a frame out of its order');
+  }
+
+  #timing(offset: number): Timing {
+    return readTiming(this.#received.view, offset);
+  }
+
+  #afterTiming(offset: number, length: number): Buffer {
+    return this.#received.copy(offset + timingBytes, length - timingBytes);
+  }
+
+  #onLog({ request }: Conversation, offset: number, length: number): void {
+    this.#spec?.onLine('log', this.#received.copy(offset + 1, length - 1).toString('utf8'), request.head.id);
   }
 
   #onEnd(conversation: Conversation, offset: number, length: number): void {
     const first = conversation.number === 1;
     this.#over(conversation.number);
-    conversation.onEnd(readTiming(this.#received.view, offset), this.#received.copy(offset + timingBytes, length - timingBytes));
+    conversation.onEnd(this.#timing(offset), this.#afterTiming(offset, length));
     if (first) this.#owner.started(this);
   }
 

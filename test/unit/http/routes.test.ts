@@ -22,7 +22,7 @@ test('an invocation goes down with its name and bytes, and its reply comes back'
           ['content-type', 'application/json'],
           ['x-own', 'kept'],
         ],
-        body: call.body,
+        body: call.body.first,
       }),
     );
   });
@@ -32,13 +32,13 @@ test('an invocation goes down with its name and bytes, and its reply comes back'
     ['content-type', 'x-own', 'x-start-class'].map((name) => reply.headers.get(name)),
     ['application/json', 'kept', 'warm'],
   );
-  assert.equal(reply.headers.get('x-request-id'), calls[0]?.requestId);
+  assert.equal(reply.headers.get('x-request-id'), calls[0]?.head.id);
   assert.match(reply.headers.get('server-timing') ?? '', /^receive;dur=[\d.]+, handler;dur=[\d.]+, reply;dur=[\d.]+$/);
   assert.deepEqual([calls[0]?.lambda, calls[0]?.force, calls.length], ['echo', undefined, 1]);
 });
 
 test('any method invokes on /run, with or without a body, rest and query', async (t) => {
-  const { url } = await serveRoutes(t, (call) => call.settle(answered({ body: Buffer.from(`${call.lambda}:${call.body.length}`) })));
+  const { url } = await serveRoutes(t, (call) => call.settle(answered({ body: Buffer.from(`${call.lambda}:${call.body.first.length}`) })));
   for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
     assert.equal(await (await fetch(`${url}/run/a.b/rest?x=1`, { method })).text(), 'a.b:0');
   }
@@ -63,7 +63,7 @@ test('what is no path or no name is 404, whatever its encoding', async (t) => {
 });
 
 test('a usable request id is taken over, any other is replaced', async (t) => {
-  const { url } = await serveRoutes(t, (call) => call.settle(answered({ body: Buffer.from(call.requestId) })));
+  const { url } = await serveRoutes(t, (call) => call.settle(answered({ body: Buffer.from(call.head.id) })));
   const idFor = async (sent: string) => (await fetch(`${url}/run/a`, { headers: { 'x-request-id': sent } })).headers.get('x-request-id');
   for (const usable of ['a', 'trace/1:2', '~'.repeat(128)]) assert.equal(await idFor(usable), usable);
   const made = await Promise.all(['', 'a b', '\u00e9', 'x'.repeat(129)].map(idFor));

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { target } from '../../../src/http/target.ts';
 
 test('what a path names', () => {
-  const any = (name: string) => ({ at: 'lambda', name, method: undefined });
-  const post = (name: string) => ({ at: 'lambda', name, method: 'POST' });
+  const any = (name: string, root = `/run/${name}`) => ({ at: 'lambda', name, root, method: undefined });
+  const post = (name: string, root = `/runLambda/${name}`) => ({ at: 'lambda', name, root, method: 'POST' });
   const bad = { at: 'bad-name' };
   const nothing = { at: 'nothing' };
   const table: readonly (readonly [string, object])[] = [
@@ -13,10 +13,10 @@ test('what a path names', () => {
     ['/run/echo/rest/of/it', any('echo')],
     ['/run/echo/%2e%2e/x', any('echo')],
     ['/run/A-b_c.9', any('A-b_c.9')],
-    ['/run/ech%6f', any('echo')],
+    ['/run/ech%6f', any('echo', '/run/ech%6f')],
     ['/run/...', any('...')],
     ['/runLambda/echo', post('echo')],
-    ['/runLambda/ech%6F', post('echo')],
+    ['/runLambda/ech%6F', post('echo', '/runLambda/ech%6F')],
     ['/runLambda/echo/', nothing],
     ['/runLambda/echo/rest', nothing],
     ['/status', { at: 'status' }],

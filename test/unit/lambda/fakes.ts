@@ -6,7 +6,7 @@ import { Lambda, type LambdaOptions } from '../../../src/lambda/lambda.ts';
 import { Room } from '../../../src/lambda/room.ts';
 import { Phases } from '../../../src/observe/phases.ts';
 import type { Resolved } from '../../../src/registry/registry.ts';
-import type { Backend, ColdClass, Sandbox, SandboxRequest, SandboxSpec } from '../../../src/sandbox/sandbox.ts';
+import type { Backend, ColdClass, Ongoing, Sandbox, SandboxRequest, SandboxSpec } from '../../../src/sandbox/sandbox.ts';
 
 export class FakeSandbox implements Sandbox {
   readonly id = '';
@@ -14,17 +14,18 @@ export class FakeSandbox implements Sandbox {
   readonly closed = Promise.resolve();
   readonly spec: SandboxSpec;
   request_: SandboxRequest | undefined;
+  cancelled = 0;
   frozen = false;
   isClosed = false;
 
-  constructor(spec: SandboxSpec, first: SandboxRequest) {
+  constructor(spec: SandboxSpec) {
     this.start = spec.cold ?? 'forked';
     this.spec = spec;
-    this.request_ = first;
   }
 
-  request(request: SandboxRequest): void {
+  request(request: SandboxRequest): Ongoing {
     this.request_ = request;
+    return { used: () => {}, cancel: () => this.cancelled++ };
   }
 
   freeze(): void {
@@ -59,8 +60,8 @@ export function fakeBackend(): FakeBackend {
   return {
     sandboxes,
     start: async () => {},
-    create: (spec, first) => {
-      const sandbox = new FakeSandbox(spec, first);
+    create: (spec) => {
+      const sandbox = new FakeSandbox(spec);
       sandboxes.push(sandbox);
       return sandbox;
     },
@@ -77,14 +78,17 @@ export interface FakeCall extends Call {
 export function call(force?: Call['force']): FakeCall {
   return {
     lambda: 'l',
-    requestId: 'id',
-    body: new Uint8Array(0),
+    head: { id: 'id', method: 'POST', root: '/run/l', path: '', query: '', headers: [], client: '' },
+    body: { first: new Uint8Array(0), rest: undefined },
     force,
+    sandbox: undefined,
+    begin() {},
+    chunk() {},
     phases: new Phases(performance.now()),
     cancel: undefined,
     outcome: undefined,
     settle(outcome: Outcome) {
-      this.outcome = this.outcome === undefined ? (outcome.at === 'answered' ? outcome.start : outcome.error.code) : 'settled twice';
+      this.outcome = this.outcome === undefined ? (outcome.at === 'failed' ? outcome.error.code : outcome.start) : 'settled twice';
     },
   };
 }

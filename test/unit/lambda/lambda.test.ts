@@ -4,6 +4,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { WorkerError } from '../../../src/errors.ts';
 import { Room } from '../../../src/lambda/room.ts';
 import type { Resolved } from '../../../src/registry/registry.ts';
+import { fakeClock } from './clock.ts';
 import { call, code, fakeBackend, lambda } from './fakes.ts';
 
 test('a call is answered by a sandbox of its own, the next one by the same', (t) => {
@@ -78,13 +79,31 @@ test('new code ends idle instances at once, busy ones when they have answered', 
   );
 });
 
-test('a client that goes away while its call runs ends that instance', (t) => {
+test('a call that is cancelled while it runs is told to the sandbox, which is used again when it heeds that', (t) => {
+  const backend = fakeBackend();
+  const fake = lambda(t, backend);
+  const [gone, next] = [call(), call()];
+  fake.lambda.invoke(gone);
+  gone.cancel?.(new WorkerError('client-gone'));
+  const [sandbox] = backend.sandboxes;
+  assert.deepEqual([gone.outcome, sandbox?.cancelled, sandbox?.isClosed], ['client-gone', 1, false]);
+  sandbox?.answer();
+  fake.lambda.invoke(next);
+  sandbox?.answer();
+  assert.deepEqual([next.outcome, backend.sandboxes.length], ['warm', 1]);
+});
+
+test('an instance that does not heed a cancel ends', (t) => {
+  const clock = fakeClock(t);
   const backend = fakeBackend();
   const fake = lambda(t, backend);
   const gone = call();
   fake.lambda.invoke(gone);
-  gone.cancel?.();
-  assert.deepEqual([gone.outcome, backend.sandboxes[0]?.isClosed, fake.lambda.counts.instances], ['sandbox-died', true, 0]);
+  gone.cancel?.(new WorkerError('client-gone'));
+  clock.forward(499);
+  assert.equal(backend.sandboxes[0]?.isClosed, false);
+  clock.forward(1);
+  assert.deepEqual([backend.sandboxes[0]?.isClosed, fake.lambda.counts.instances], [true, 0]);
 });
 
 test('a client that goes away while its call waits leaves the queue', (t) => {
@@ -92,10 +111,10 @@ test('a client that goes away while its call waits leaves the queue', (t) => {
   const fake = lambda(t, backend, { maxInstances: 1 });
   const [runs, gone, waits] = [call(), call(), call()];
   for (const c of [runs, gone, waits]) fake.lambda.invoke(c);
-  gone.cancel?.();
+  gone.cancel?.(new WorkerError('client-gone'));
   backend.sandboxes[0]?.answer();
   backend.sandboxes[0]?.answer();
-  assert.deepEqual([gone.outcome, waits.outcome], ['sandbox-died', 'warm']);
+  assert.deepEqual([gone.outcome, waits.outcome], ['client-gone', 'warm']);
 });
 
 test('a lambda is not forgotten while one of its calls still waits for the code', async (t) => {
@@ -106,11 +125,11 @@ test('a lambda is not forgotten while one of its calls still waits for the code'
   const [gone, stays] = [call(), call()];
   fake.lambda.invoke(gone);
   fake.lambda.invoke(stays);
-  gone.cancel?.();
+  gone.cancel?.(new WorkerError('client-gone'));
   coming.resolve?.(code('one'));
   await immediate();
   backend.sandboxes[0]?.answer();
-  assert.deepEqual([gone.outcome, stays.outcome, fake.emptied], ['sandbox-died', 'forked', 0]);
+  assert.deepEqual([gone.outcome, stays.outcome, fake.emptied], ['client-gone', 'forked', 0]);
 });
 
 test('an unknown lambda is forgotten at once', (t) => {
@@ -132,7 +151,7 @@ test('a room that another lambda gives up goes to the call that waits for it, pa
   a.lambda.invoke(runs);
   b.lambda.invoke(gone);
   c.lambda.invoke(waits);
-  gone.cancel?.();
+  gone.cancel?.(new WorkerError('client-gone'));
   backend.sandboxes[0]?.answer();
   assert.equal(backend.sandboxes[0]?.isClosed, true);
   backend.sandboxes[1]?.answer();

@@ -25,7 +25,7 @@ test('an idle instance is frozen, thawed by a call, frozen again, and ends after
   assert.deepEqual([sandbox.isClosed, fake.lambda.counts.instances], [true, 0]);
 });
 
-test('a call over its time fails, its sandbox ends, and the call that waits gets another', (t) => {
+test('a call over its time fails and is told to stop; its sandbox ends when it does not, and the call that waits gets another', (t) => {
   const clock = fakeClock(t);
   const backend = fakeBackend();
   const fake = lambda(t, backend, { timeLimitMs: 2000, maxInstances: 1 });
@@ -34,7 +34,9 @@ test('a call over its time fails, its sandbox ends, and the call that waits gets
   clock.forward(1000);
   fake.lambda.invoke(waits);
   clock.forward(1000);
-  assert.deepEqual([slow.outcome, backend.sandboxes[0]?.isClosed, backend.sandboxes.length], ['time-limit', true, 2]);
+  assert.deepEqual([slow.outcome, backend.sandboxes[0]?.cancelled, backend.sandboxes[0]?.isClosed], ['time-limit', 1, false]);
+  clock.forward(500);
+  assert.deepEqual([backend.sandboxes[0]?.isClosed, backend.sandboxes.length], [true, 2]);
   backend.sandboxes[1]?.answer();
   assert.equal(waits.outcome, 'forked');
 });

@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readTiming, requestFrames, type Timing } from '../../../src/sandbox/sock/frames.ts';
-
-const mib = 1 << 20;
-
-interface Request {
-  readonly types: readonly number[];
-  readonly numbers: ReadonlySet<number>;
-  /** Lengths of the payloads. */
-  readonly lengths: readonly number[];
-  /** Which frames say that they are the last. */
-  readonly last: readonly boolean[];
-  readonly head: unknown;
-  readonly body: Buffer;
-}
+import type { RequestHead } from '../../../src/sandbox/sandbox.ts';
+import {
+  bodyFrame,
+  cancelFrame,
+  headText,
+  readTiming,
+  requestFrame,
+  setupFrame,
+  type Timing,
+  windowFrame,
+} from '../../../src/sandbox/sock/frames.ts';
 
 /** Between two other bytes, as the addon hands it over in a larger buffer. */
 function timing(payload: Buffer): Timing {
@@ -22,64 +19,56 @@ function timing(payload: Buffer): Timing {
   return readTiming(new DataView(received.buffer, received.byteOffset, received.length), 1);
 }
 
-/** As native/core/wire.h has it: length, version, type, flags, request; the first payload begins with the length of the head. */
-function parse(bytes: Buffer): Request {
-  const [types, numbers, lengths, last, payloads]: [number[], Set<number>, number[], boolean[], Buffer[]] = [[], new Set(), [], [], []];
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes.readUInt32LE(at);
-    assert.equal(bytes[at + 4], 1, 'version');
-    types.push(bytes[at + 5] ?? -1);
-    last.push(bytes.readUInt16LE(at + 6) === 1);
-    numbers.add(bytes.readUInt32LE(at + 8));
-    lengths.push(length);
-    payloads.push(bytes.subarray(at + 12, at + 12 + length));
-    at += 12 + length;
-  }
-  const payload = Buffer.concat(payloads);
-  const bodyAt = 2 + payload.readUInt16LE(0);
-  const head: unknown = JSON.parse(payload.subarray(2, bodyAt).toString());
-  return { types, numbers, lengths, last, head, body: payload.subarray(bodyAt) };
+interface Parsed {
+  readonly type: number;
+  readonly flags: number;
+  readonly number: number;
+  readonly payload: Buffer;
 }
 
-test('a small request is one frame', () => {
-  for (const body of [Buffer.alloc(0), Buffer.from('{}')]) {
-    const { types, numbers, last, head, body: parsed } = parse(requestFrames(7, 'id-1', body));
-    assert.deepEqual([types, [...numbers], last, head], [[3], [7], [true], { id: 'id-1' }]);
-    assert.deepEqual(parsed, body);
-  }
-});
+/** As native/core/wire.h has it: length, version, type, flags, request. */
+function parse(bytes: Buffer): Parsed {
+  assert.equal(bytes.readUInt32LE(0), bytes.length - 12, 'length');
+  assert.equal(bytes[4], 2, 'version');
+  return { type: bytes[5] ?? -1, flags: bytes.readUInt16LE(6), number: bytes.readUInt32LE(8), payload: bytes.subarray(12) };
+}
 
-test('a request id with quotes and backslashes arrives as it is', () => {
-  assert.deepEqual(parse(requestFrames(1, 'a"b\\c', new Uint8Array(0))).head, { id: 'a"b\\c' });
-});
+const head: RequestHead = { id: 'id-1', method: 'GET', root: '/run/a', path: '/b', query: 'c=d', headers: [['x', 'y']], client: '::1' };
 
-test('a large body goes on in frames of at most 1 MiB, of which the last one says so', () => {
-  const head = 2 + '{"id":"id"}'.length;
-  for (const [size, frames] of [
-    [mib - head, 1],
-    [mib - head + 1, 2],
-    [mib, 2],
-    [2 * mib - head, 2],
-    [2 * mib - head + 1, 3],
-    [8 * mib, 9],
-  ] as const) {
-    const body = Buffer.alloc(size, 'x');
-    const parsed = parse(requestFrames(1, 'id', body));
-    assert.deepEqual(parsed.types, [3, ...Array<number>(frames - 1).fill(4)], `${size}`);
-    assert.deepEqual(parsed.last, [...Array<boolean>(frames - 1).fill(false), true]);
-    assert.ok(parsed.lengths.every((length) => length > 0 && length <= mib));
-    assert.ok(parsed.body.equals(body));
-  }
-});
-
-test('any number and body come out as they went in', () => {
+test('a request is its head and its body, with a flag for each that it has', () => {
   fc.assert(
-    fc.property(fc.nat(0xffff_ffff), fc.uint8Array({ maxLength: 5000 }), (number, body) => {
-      const parsed = parse(requestFrames(number, 'id', body));
-      assert.deepEqual([...parsed.numbers], [number]);
-      assert.ok(parsed.body.equals(body));
+    fc.property(fc.nat(0xffff_ffff), fc.uint8Array({ maxLength: 5000 }), fc.boolean(), fc.boolean(), (number, body, last, loadOnly) => {
+      const parsed = parse(requestFrame({ number, head: '{"id":"ü"}', body, last, loadOnly }));
+      assert.deepEqual([parsed.type, parsed.number, parsed.flags], [3, number, (last ? 1 : 0) + (loadOnly ? 2 : 0)]);
+      const bodyAt = 2 + parsed.payload.readUInt16LE(0);
+      assert.equal(parsed.payload.subarray(2, bodyAt).toString(), '{"id":"ü"}');
+      assert.ok(parsed.payload.subarray(bodyAt).equals(body));
     }),
   );
+});
+
+test('a head is JSON, with the deadline on the clock of the kernel', () => {
+  const before = Number(process.hrtime.bigint()) / 1e6;
+  const { deadline, ...rest } = JSON.parse(headText(head, performance.now() + 1000) ?? '') as RequestHead & { deadline: number };
+  assert.deepEqual(rest, head);
+  assert.ok(deadline >= before + 999 && deadline < before + 10_000, `${deadline} is not about 1000 after ${before}`);
+});
+
+test('a head is at most as long as a frame can tell, in bytes', () => {
+  const long = (value: string) => headText({ ...head, headers: [['x', value]] }, 0) !== undefined;
+  assert.deepEqual(
+    [long('a'.repeat(65_000)), long('a'.repeat(66_000)), long('é'.repeat(32_000)), long('é'.repeat(33_000))],
+    [true, false, true, false],
+  );
+});
+
+test('the other frames', () => {
+  const body = Buffer.from('abc');
+  assert.deepEqual(parse(bodyFrame(3, body, false)), { type: 4, flags: 0, number: 3, payload: body });
+  assert.deepEqual(parse(bodyFrame(3, Buffer.alloc(0), true)), { type: 4, flags: 1, number: 3, payload: Buffer.alloc(0) });
+  assert.deepEqual(parse(windowFrame(3, 0x01020304)), { type: 8, flags: 0, number: 3, payload: Buffer.from([4, 3, 2, 1]) });
+  assert.deepEqual(parse(cancelFrame(3)), { type: 7, flags: 0, number: 3, payload: Buffer.alloc(0) });
+  assert.deepEqual(parse(setupFrame({ a: 1 })), { type: 10, flags: 0, number: 0, payload: Buffer.from('{"a":1}') });
 });
 
 test('times of the leaf are on the clock of performance.now()', () => {
