@@ -8,9 +8,17 @@
       "native/core/mounts.cc", "native/core/namespaces.cc", "native/core/policy.cc", "native/core/spawn.cc", "native/core/words.cc"
     ],
     "guest_sources": ["native/guest/atfork.cc", "native/guest/guest.cc", "native/guest/leaf.cc"],
+    "program_sources": ["native/launcher/program.cc"],
+    "lone_program_sources": ["<@(program_sources)", "native/launcher/memory.cc"],
+    "zygote_sources": ["<@(program_sources)", "<@(guest_sources)", "native/launcher/zygote.cc"],
+    # Programs without libc, and without whatever the compiler or the linker would add for one.
+    "freestanding": [
+      "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-stack-protector", "-fno-threadsafe-statics", "-fno-asynchronous-unwind-tables", "-O2"
+    ],
+    "freestanding_link": ["-nostdlib", "-static", "-Wl,-z,noseparate-code"],
     "test_sources": [
       "native/test/bpf_machine.cc", "native/test/bpf_test.cc", "native/test/cgroup_test.cc", "native/test/fd_test.cc", "native/test/forking_test.cc",
-      "native/test/frames_test.cc", "native/test/harness.cc", "native/test/mounts_test.cc", "native/test/namespaces_test.cc",
+      "native/test/frames_test.cc", "native/test/harness.cc", "native/test/launcher_test.cc", "native/test/mounts_test.cc", "native/test/namespaces_test.cc",
       "native/test/policy_test.cc", "native/test/rig.cc", "native/test/spawn_test.cc", "native/test/zygote_rig.cc", "native/test/zygote_test.cc"
     ]
   },
@@ -57,12 +65,18 @@
     {
       "target_name": "bare_zygote",
       "type": "executable",
-      "sources": ["native/bare/bare_zygote.cc", "<@(guest_sources)"],
-      "cflags_cc": [
-        "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-stack-protector", "-fno-threadsafe-statics", "-fno-asynchronous-unwind-tables", "-O2"
-      ],
+      "sources": ["native/bare/bare_zygote.cc", "<@(zygote_sources)"],
+      "cflags_cc": ["<@(freestanding)"],
       "ldflags!": ["-rdynamic"],
-      "ldflags": ["-nostdlib", "-static", "-Wl,-z,noseparate-code"]
+      "ldflags": ["<@(freestanding_link)"]
+    },
+    {
+      "target_name": "launcher",
+      "type": "executable",
+      "sources": ["native/launcher/launcher.cc", "<@(zygote_sources)"],
+      "cflags_cc": ["<@(freestanding)"],
+      "ldflags!": ["-rdynamic"],
+      "ldflags": ["<@(freestanding_link)"]
     },
     {
       "target_name": "sandbox_bench",
@@ -77,9 +91,17 @@
     ["tests==1", {
       "targets": [
         {
+          "target_name": "probe",
+          "type": "executable",
+          "sources": ["native/test/probe.cc", "<@(lone_program_sources)"],
+          "cflags_cc": ["<@(freestanding)"],
+          "ldflags!": ["-rdynamic"],
+          "ldflags": ["<@(freestanding_link)"]
+        },
+        {
           "target_name": "core_test",
           "type": "executable",
-          "dependencies": ["core", "bare_zygote"],
+          "dependencies": ["core", "bare_zygote", "launcher", "probe"],
           "sources": ["<@(test_sources)"],
           "cflags_cc!": ["-fno-exceptions"],
           "cflags_cc": ["-fexceptions", "-O1"]
@@ -87,7 +109,7 @@
         {
           "target_name": "core_test_asan",
           "type": "executable",
-          "dependencies": ["child", "bare_zygote"],
+          "dependencies": ["child", "bare_zygote", "launcher", "probe"],
           "sources": ["<@(core_sources)", "<@(test_sources)"],
           "cflags_cc!": ["-fno-exceptions", "-fno-rtti"],
           "cflags_cc": ["-fexceptions", "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],

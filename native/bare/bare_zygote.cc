@@ -1,42 +1,16 @@
-// A zygote without an interpreter: the guest library's code and nothing else, no libc, a few pages of memory. It serves forks, and its
-// leaves answer each request with the request's own body, which is at most a window. Forking it costs what a sandbox itself costs: the bench measures that, the core's
-// tests (native/test) look at its leaves from outside.
-//
-// Freestanding and static; needs no file but itself in its root. Spawned like any zygote, with the fork socket as descriptor 3.
+// A zygote without an interpreter: the guest library's code and nothing else. It serves forks, and its leaves answer each request with the
+// request's own body, which is at most a window. Forking it costs what a sandbox itself costs: the bench measures that, the core's tests
+// (native/test) look at its leaves from outside.
 #include <sys/uio.h>
-#include <time.h>
 
-#include "../core/raw.h"
-#include "../core/wire.h"
-#include "../guest/guest.h"
+#include "../launcher/program.h"
+#include "../launcher/zygote.h"
 
+namespace sock::program {
 namespace {
 
-using sock::raw::at;
-using sock::raw::call;
-namespace wire = sock::wire;
-
-constexpr int kChannel = 3;
-
-[[noreturn]] void leave(int code) noexcept {
-  for (;;) (void)call(__NR_exit_group, code);
-}
-
-uint64_t now() noexcept {
-  timespec t{};
-  (void)call(__NR_clock_gettime, CLOCK_MONOTONIC, at(&t));  // cannot fail
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
-}
-
-void write_all(const void* bytes, unsigned long size) noexcept {
-  const auto* from = static_cast<const uint8_t*>(bytes);
-  while (size > 0) {
-    const long sent = call(__NR_write, kChannel, at(from), static_cast<long>(size));
-    if (sent < 0) leave(0);  // the worker has hung up
-    from += sent;
-    size -= static_cast<unsigned long>(sent);
-  }
-}
+using raw::at;
+using raw::call;
 
 // What has been read of the channel and not been used yet.
 class Input {
@@ -83,10 +57,6 @@ T read_as() noexcept {
   return value;
 }
 
-wire::FrameHeader head(unsigned long length, wire::Type type, uint32_t request) noexcept {
-  return {static_cast<uint32_t>(length), wire::kVersion, type, 0, request};
-}
-
 struct End {
   wire::FrameHeader header;
   wire::Timing timing;
@@ -98,17 +68,17 @@ void reply_whole(const End& end, unsigned long size) noexcept {
   const long sent = call(__NR_writev, kChannel, at(parts), 2);
   if (sent < 0) leave(0);
   const auto done = static_cast<unsigned long>(sent);
-  if (done < sizeof end) write_all(reinterpret_cast<const uint8_t*>(&end) + done, sizeof end - done);
+  if (done < sizeof end) write_channel(reinterpret_cast<const uint8_t*>(&end) + done, sizeof end - done);
   const unsigned long of_body = done > sizeof end ? done - sizeof end : 0;
-  write_all(static_cast<const uint8_t*>(parts[1].iov_base) + of_body, size - of_body);
+  write_channel(static_cast<const uint8_t*>(parts[1].iov_base) + of_body, size - of_body);
 }
 
 void pass_on(unsigned long size, uint32_t request) noexcept {
-  const auto body = head(size, wire::Type::kBody, request);
-  write_all(&body, sizeof body);
+  const auto body = header(size, wire::Type::kBody, request);
+  write_channel(&body, sizeof body);
   while (size > 0) {
     const unsigned long part = input.some(size);
-    write_all(input.take(part), part);
+    write_channel(input.take(part), part);
     size -= part;
   }
 }
@@ -141,31 +111,18 @@ void skip(unsigned long size) noexcept {
     if (!last) continue;
     if (whole) (void)input.need(left);
     const uint64_t handled = now();
-    reply_whole({head(sizeof(wire::Timing) + left, wire::Type::kEnd, frame.request), {born, sealed, received, received, handled}}, left);
+    reply_whole({header(sizeof(wire::Timing) + left, wire::Type::kEnd, frame.request), {born, sealed, received, received, handled}}, left);
     born = sealed = 0;
   }
 }
 
 }  // namespace
 
-extern "C" [[noreturn]] void bare_zygote() noexcept {
-  // Where a libc would keep its thread's id: the guest finds it by PR_GET_TID_ADDRESS, and never looks for a thread's control block, which
-  // there is none of.
-  static int32_t thread_id;
-  thread_id = static_cast<int32_t>(call(__NR_set_tid_address, at(&thread_id)));
-  const GuestHooks none = {nullptr, nullptr, nullptr};
-  const int role = guest_serve(&none);
-  if (role < 0) leave(role == -108 /* ESHUTDOWN */ ? 0 : 1);
-  if (role == kGuestStandby) {
-    const auto ready = head(0, wire::Type::kReady, 0);
-    write_all(&ready, sizeof ready);
-    serve(0, 0);
-  }
-  serve(guest_born(), guest_sealed());
+void run(char**, char**) noexcept {
+  if (serve_forks() == kGuestForked) serve(guest_born(), guest_sealed());
+  const auto ready = header(0, wire::Type::kReady);
+  write_channel(&ready, sizeof ready);
+  serve(0, 0);
 }
 
-#if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall bare_zygote\n\thlt\n");
-#elif defined(__aarch64__)
-__asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tbl bare_zygote\n\tbrk 0\n");
-#endif
+}  // namespace sock::program

@@ -25,16 +25,18 @@ std::string cgroup_of(const std::string& directory, uint32_t uid) {
 
 }  // namespace
 
-Ground::Ground()
-    : root(directory.make("root")),
+Ground::Ground(std::vector<std::string> words)
+    : command(std::move(words)),
+      root(directory.make("root")),
       staging(directory.make("staging")),
       self((cgroup_of(cgroup.path(), kZygoteUid), cgroup_of(cgroup.path() + "/self", kZygoteUid))),
       user(user_namespace({{0, kZygoteUid, 1}, {kFirstInside, kZygoteUid + 1, kSandboxes}})),
       null(open_at(AT_FDCWD, "/dev/null", O_RDWR)),
       self_fd(open_at(AT_FDCWD, self, O_RDONLY | O_DIRECTORY)) {
   for (const char* name : {"proc", "dev", "private", "handler"}) directory.make(std::string("root/") + name);
-  std::filesystem::copy_file(sibling("bare_zygote"), root + "/bare_zygote");
-  sys("chmod", root, [&] { return chmod((root + "/bare_zygote").c_str(), 0755); });
+  for (const std::string& word : command)
+    if (word.starts_with("/") && std::filesystem::exists(sibling(word.substr(1))))
+      std::filesystem::copy_file(sibling(word.substr(1)), root + word);
   int pair[2];
   sys("socketpair", "", [&] { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); });
   control.reset(pair[0]);
@@ -54,7 +56,7 @@ SpawnOptions Ground::options() {
           .control = theirs.get(),
           .stdio = {null.get(), null.get(), null.get()},
           .limits = {{4 /* RLIMIT_CORE */, 0}, {7 /* RLIMIT_NOFILE */, 1024}},
-          .argv = {"/bare_zygote", "an argument"},
+          .argv = command,
           .environment = {"NAME=value"}};
 }
 
@@ -132,6 +134,13 @@ Leaf Zygote::fork(const Slot& slot, bool standby, int handler) {
   ForkAnswer born = answer();
   expect_equal(born.error, 0, "the clone's errno");
   return {std::move(ends), std::move(born.pidfd), {}, {}};
+}
+
+Leaf Zygote::standby(const Slot& slot) {
+  Leaf leaf = fork(slot, true);
+  const auto ready = leaf.next();
+  expect(ready && ready->type == wire::Type::kReady, "the standby is not ready");
+  return leaf;
 }
 
 ForkAnswer Zygote::answer() {

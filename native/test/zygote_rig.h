@@ -1,4 +1,5 @@
-// A zygote without an interpreter (native/bare) and what it stands on: a root of its own, ids, cgroups. Everything is gone when it goes.
+// A zygote without an interpreter (native/bare, native/launcher) and what it stands on: a root of its own, ids, cgroups. Everything is gone
+// when it goes.
 #pragma once
 
 #include <memory>
@@ -17,10 +18,11 @@ inline constexpr uint32_t kFirstInside = 1000;         // the first sandbox's, a
 inline constexpr uint32_t kSandboxes = 64;
 constexpr uint32_t outside(uint32_t inside) { return kZygoteUid + 1 + (inside - kFirstInside); }
 
-/// The ground of a spawn, with options that make it succeed: the program is bare_zygote, which ends with 0 as soon as nobody holds
-/// `control`.
+/// The ground of a spawn, with options that make it succeed: the program ends with 0 as soon as nobody holds `control`. Programs that were
+/// built beside this one are in its root, as far as `command` names them.
 struct Ground {
-  Ground();
+  explicit Ground(std::vector<std::string> command = {"/bare_zygote", "an argument"});
+  std::vector<std::string> command;
   TempDir directory;
   TempCgroup cgroup;
   std::string root, staging, self;  // self: the zygote's own cgroup
@@ -75,6 +77,8 @@ class Zygote {
   Slot slot(uint32_t number);
   /// Asks for a fork and waits for the answer; fails when that is an error.
   Leaf fork(const Slot& slot, bool standby, int handler = -1);
+  /// A fork that has said that it is ready.
+  Leaf standby(const Slot& slot);
   ForkAnswer answer();
 };
 

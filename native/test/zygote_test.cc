@@ -36,13 +36,6 @@ void expect_exit(int pidfd, int code, int signal) {
   expect(exit.code == code && exit.signal == signal, "exit code " + std::to_string(exit.code) + ", signal " + std::to_string(exit.signal));
 }
 
-Leaf standby(Zygote& zygote, const Slot& slot) {
-  Leaf leaf = zygote.fork(slot, true);
-  const auto ready = leaf.next();
-  expect(ready && ready->type == Type::kReady, "the standby is not ready");
-  return leaf;
-}
-
 // The errno of attaching, 0 when it is attached; what is to be sent first follows.
 int attach(Attacher& attacher, Leaf& leaf, const std::string& code, const std::string& first) {
   try {
@@ -110,7 +103,7 @@ TEST("zygote: what a leaf is, seen from the host") {
   Zygote zygote;
   for (const bool waiting : {false, true}) {
     const Slot slot = zygote.slot(waiting ? 3 : 5), other_slot = zygote.slot(waiting ? 4 : 6);
-    Leaf leaf = waiting ? standby(zygote, slot) : zygote.fork(slot, false);
+    Leaf leaf = waiting ? zygote.standby(slot) : zygote.fork(slot, false);
     if (!waiting) (void)leaf.echo(1, "");  // it is sealed when it answers
     const pid_t pid = leaf.pid();
     const auto status = [&](const char* field) { return status_of(pid, field); };
@@ -144,7 +137,7 @@ TEST("zygote: what a leaf is, seen from the host") {
            std::to_string(open.size()) + " descriptors");
     expect(!contains(link_of(pid, "fd/3"), link_of(zygote.child.pid, "fd/3")), "it has the fork socket");
     expect_equal(status("CoreDumping"), std::string("0"), "core");
-    Leaf beside = standby(zygote, other_slot);
+    Leaf beside = zygote.standby(other_slot);
     for (const char* space : {"ns/mnt", "ns/pid", "ns/ipc", "ns/uts", "ns/cgroup", "ns/net"})
       expect(link_of(beside.pid(), space) != link_of(pid, space), std::string("two leaves share ") + space);
     for (Leaf* l : {&leaf, &beside}) {
@@ -214,7 +207,7 @@ TEST("zygote: limits of a request hold") {
 TEST("zygote: its leaves outlive it, and end with their channel") {
   auto zygote = std::make_unique<Zygote>();
   const Slot slot = zygote->slot(0);
-  Leaf leaf = standby(*zygote, slot);
+  Leaf leaf = zygote->standby(slot);
   kill_now(zygote->child.pidfd.get());
   expect_exit(zygote->child.pidfd.get(), -1, SIGKILL);
   expect_equal(leaf.echo(1, "still here"), std::string("still here"), "the echo");
@@ -225,7 +218,7 @@ TEST("zygote: its leaves outlive it, and end with their channel") {
 TEST("zygote: it ends when the worker hangs up, its leaves do not") {
   Zygote zygote;
   const Slot slot = zygote.slot(0);
-  Leaf leaf = standby(zygote, slot);
+  Leaf leaf = zygote.standby(slot);
   zygote.ground->control.reset();
   expect_exit(zygote.child.pidfd.get(), 0, 0);
   expect_equal(leaf.echo(1, "still here"), std::string("still here"), "the echo");
@@ -242,7 +235,7 @@ TEST("zygote: the worker's end is its leaves' end") {
   if (worker == 0) {
     Zygote zygote(ground);
     const Slot slot = zygote.slot(0);
-    const Leaf leaf = standby(zygote, slot);
+    const Leaf leaf = zygote.standby(slot);
     const pid_t pids[2] = {leaf.pid(), zygote.child.pid};
     (void)!write(out.get(), pids, sizeof pids);
     for (;;) (void)pause();
@@ -348,7 +341,7 @@ TEST("zygote: a sealed standby is given its code and its first request by the at
   const std::string codes[] = {zygote.ground->directory.make("first"), zygote.ground->directory.make("second")};
   write_text(codes[0] + "/f", "first");
   write_text(codes[1] + "/f", "second");
-  Leaf leaves[] = {standby(zygote, slots[0]), standby(zygote, slots[1])};
+  Leaf leaves[] = {zygote.standby(slots[0]), zygote.standby(slots[1])};
   const std::string mounts = read_text("/proc/self/mountinfo"), home = link_of(0, "ns/mnt");
   {
     Attacher attacher;
@@ -369,7 +362,7 @@ TEST("zygote: a sealed standby is given its code and its first request by the at
     expect_exit(leaves[0].pidfd.get(), -1, SIGKILL);
     expect_equal(attach(attacher, leaves[0], codes[0], "x"), ESRCH, "no leaf");
     const Slot third = zygote.slot(2);
-    Leaf last = standby(zygote, third);
+    Leaf last = zygote.standby(third);
     expect_equal(attach(attacher, last, codes[0], ""), 0, "afterwards");
     expect_equal(file_of(last.pid(), "/handler/f"), std::string("first"), "afterwards");
   }
@@ -389,7 +382,7 @@ TEST("attacher: the thread is where it was, also when it has started others sinc
     std::unique_lock lock(mutex);
     std::condition_variable_any().wait(lock, stop, [] { return false; });
   });
-  Leaf leaf = standby(zygote, slot);
+  Leaf leaf = zygote.standby(slot);
   expect_equal(attach(attacher, leaf, code, ""), 0, "errno");
   expect_equal(std::filesystem::current_path().string(), zygote.ground->directory.path(), "the working directory");
   expect_equal(link_of(0, "ns/mnt"), home, "the mount namespace");
