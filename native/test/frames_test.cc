@@ -27,6 +27,7 @@ void append(Bytes& to, const Bytes& from) { to.insert(to.end(), from.begin(), fr
 
 struct Seen {
   Type type;
+  uint16_t flags;
   uint32_t request;
   Bytes payload;
   bool operator==(const Seen&) const = default;
@@ -40,7 +41,7 @@ struct Reading {
     // A copy of its own that ends with the call: a reader that kept a view of it would be found out by the sanitizer.
     const Bytes copy(bytes.begin(), bytes.end());
     return reader.feed(copy, [&](const Frame& f) {
-      seen.push_back({f.type, f.request, Bytes(f.payload.begin(), f.payload.end())});
+      seen.push_back({f.type, f.flags, f.request, Bytes(f.payload.begin(), f.payload.end())});
       return true;
     });
   }
@@ -90,6 +91,10 @@ TEST("frames: which headers a leaf may send") {
       {"version 0", {1, 0, Type::kBody, 0, 9}, false},
       {"version 1", {1, 1, Type::kBody, 0, 9}, false},
       {"version 3", {1, 3, Type::kBody, 0, 9}, false},
+      {"end of a reply that is not complete", {timing, version, Type::kEnd, wire::kBroken, 9}, true},
+      {"end of a reply that is not complete, with a body", {timing + 1, version, Type::kEnd, wire::kBroken, 9}, false},
+      {"end with another flag", {timing, version, Type::kEnd, 2, 9}, false},
+      {"a reply's beginning that is not complete", {timing, version, Type::kReply, wire::kBroken, 9}, false},
       {"a flag of the worker's", {1, version, Type::kBody, wire::kLast, 9}, false},
       {"type 0", {1, version, Type{0}, 0, 9}, false},
       {"type 11", {1, version, Type{11}, 0, 9}, false},
@@ -99,6 +104,7 @@ TEST("frames: which headers a leaf may send") {
     Reading whole;
     expect_equal(whole.feed(frame(row.head, row.good ? row.head.length : 64)), row.good, row.what);
     expect_equal(whole.seen.size(), size_t{row.good}, std::string(row.what) + ": frames");
+    if (row.good) expect_equal(whole.seen[0].flags, row.head.flags, std::string(row.what) + ": flags");
     // The header alone decides, so that nothing is stored of a frame that will be refused.
     Reading head;
     expect_equal(head.feed(frame(row.head, 0)), row.good, std::string(row.what) + ", its header");
