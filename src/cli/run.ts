@@ -17,7 +17,7 @@ export async function run(configFile: string): Promise<number> {
 
 function checked(configFile: string): Config | undefined {
   try {
-    return loadConfig(configFile, (line) => say(`config ${configFile}: ${line}`));
+    return loadConfig(configFile, { warn: (line) => say(`config ${configFile}: ${line}`) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     say([`the config "${configFile}" cannot be used:`, ...error.problems].join('\n  '));

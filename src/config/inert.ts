@@ -1,46 +1,136 @@
 // Keys that OpenLambda's configs have, or that are planned, and that do nothing in this version. They are checked in shape, so that a config
-// written for OpenLambda starts; load.ts warns of each one that asks for something. A key is here only when ignoring it is safe: where it
+// written for OpenLambda starts; each one that asks for something gets a warning. A key is here only when ignoring it is safe: where it
 // would not be (docker backend, a network for sandboxes, another kind of registry), schema.ts refuses the value instead.
 import { z } from 'zod';
+import { text, truth, whole } from './values.ts';
 
-const object = () => z.record(z.string(), z.unknown(), 'an object').optional();
 const string = () => z.string('a string').optional();
-const boolean = () => z.boolean('true or false').optional();
+const boolean = () => truth().optional();
+const count = () => whole(0, 2 ** 31 - 1).optional();
+const storage = () => z.enum(['', 'memory', 'private'], '"", "memory" or "private"').optional();
+const secret = () => text('a string that is not empty');
 
 export const inert = {
-  Pkgs_dir: string(),
-  pip_mirror: string(),
-  import_cache_tree: z.union([z.string(), z.record(z.string(), z.unknown())], '"auto", "", a path, or a tree object').optional(),
-  docker: z.strictObject({ runtime: string(), base_image: string(), socket: string() }, 'an object').optional(),
-  installer_limits: object(),
-  features: z
+  Pkgs_dir: string().describe('The directory of installed packages.'),
+  pip_mirror: string().describe('The index that packages are installed from.'),
+  import_cache_tree: z
+    .union([z.string(), z.record(z.string(), z.unknown())], '"auto", "", a path, or a tree object')
+    .optional()
+    .describe('The tree of zygotes: "auto", "" for none, the path of a JSON file, or the tree itself.'),
+  docker: z
     .strictObject(
-      { import_cache: string(), reuse_cgroups: boolean(), downsize_paused_mem: boolean(), enable_seccomp: boolean() },
+      {
+        runtime: string().describe('The OCI runtime of the engine, like runsc.'),
+        base_image: string().describe('The image that code packages run in.'),
+        socket: string().describe("The engine's socket."),
+      },
       'an object',
     )
-    .optional(),
-  admin_token: string(),
-  registry_auth: z.unknown().optional(),
-  trace: object(),
-  storage: object(),
-  kafka: object(),
-  sandbox_config: z.unknown().optional(),
+    .optional()
+    .describe('The docker backend.'),
+  installer_limits: z
+    .strictObject(
+      {
+        procs: count().describe('Processes and threads.'),
+        mem_mb: count().describe('Memory in MB.'),
+        cpu_percent: count().describe('100 is one whole processor.'),
+        swappiness: count().describe('0 forbids swap.'),
+        runtime_sec: count().describe('Seconds that an installation may take.'),
+      },
+      'an object',
+    )
+    .optional()
+    .describe('Limits of package installers; 0 or absent is what `limits` says.'),
+  features: z
+    .strictObject(
+      {
+        import_cache: string().describe('"tree" for a tree of zygotes.'),
+        reuse_cgroups: boolean().describe('cgroups are always used again.'),
+        downsize_paused_mem: boolean().describe('Whether frozen sandboxes are shrunk.'),
+        enable_seccomp: boolean().describe('seccomp is always on.'),
+      },
+      'an object',
+    )
+    .optional()
+    .describe('Switches of OpenLambda.'),
+  registry_auth: z
+    .record(
+      z.string(),
+      z.union(
+        [z.strictObject({ username: secret(), password: secret() }), z.strictObject({ token: secret() })],
+        '{"username": …, "password": …} or {"token": …}',
+      ),
+      'an object from registry hosts to credentials',
+    )
+    .optional()
+    .describe('Credentials by registry host: a username and a password, or a token.'),
+  storage: z
+    .strictObject(
+      { root: storage().describe('Root.'), scratch: storage().describe('Scratch.'), code: storage().describe('Code.') },
+      'an object',
+    )
+    .optional()
+    .describe('Where OpenLambda keeps the files of sandboxes: "" on disk, "memory", or "private".'),
+  kafka: z
+    .strictObject(
+      {
+        cache_enabled: boolean().describe('Whether records are cached for replay.'),
+        cache_size: count().describe('Records in that cache.'),
+        session_timeout_sec: count().describe("The consumer's session time-out in seconds."),
+        heartbeat_interval_sec: count().describe("The consumer's heartbeat interval in seconds."),
+        poll_timeout_sec: count().describe('The time-out of one poll in seconds.'),
+      },
+      'an object',
+    )
+    .optional()
+    .describe('Kafka triggers.'),
+  sandbox_config: z.unknown().optional().describe('Anything: OpenLambda hands it to sandboxes.'),
 };
 
-export type InertKey = keyof typeof inert;
-
-/** Why the key does nothing, as the end of a sentence. */
-export const reasons: Readonly<Record<InertKey, string>> = {
-  Pkgs_dir: 'packages are not installed by this version',
-  pip_mirror: 'packages are not installed by this version',
-  import_cache_tree: 'this version has one zygote, without packages',
-  docker: 'this version has no docker backend',
-  installer_limits: 'packages are not installed by this version',
-  features: 'each of them is fixed in this version, and seccomp is always on',
-  admin_token: 'this version has no admin API',
-  registry_auth: 'this version reads registries from directories only',
-  trace: 'the phases of every request are in its Server-Timing header',
-  storage: 'a sandbox always has a private /tmp and read-only code',
-  kafka: 'this version has no kafka triggers',
-  sandbox_config: 'sandboxes take nothing from it',
+/** OpenLambda's booleans in `trace`; the other keys of `trace` do something. */
+export const inertTrace = {
+  cgroups: boolean().describe('Trace cgroups.'),
+  memory: boolean().describe('Trace memory.'),
+  evictor: boolean().describe('Trace the evictor.'),
+  package: boolean().describe('Trace packages.'),
+  latency: boolean().describe('Trace latencies.'),
 };
+
+const packages = 'packages are not installed by this version';
+const traced = 'the phases of every request are in its Server-Timing header';
+const zygotes = 'this version has no zygotes with packages';
+
+/** Why a key does nothing, as the end of a sentence; and the value that asks for what is so anyway. */
+const reasons: readonly (readonly [path: string, why: string, fine?: unknown])[] = [
+  ['Pkgs_dir', packages],
+  ['pip_mirror', packages],
+  ['import_cache_tree', zygotes],
+  ['docker', 'this version has no docker backend'],
+  ['installer_limits', packages],
+  ['features.import_cache', zygotes],
+  ['features.downsize_paused_mem', 'frozen sandboxes are not shrunk by this version'],
+  ['features.enable_seccomp', 'seccomp is always on', true],
+  ['registry_auth', 'this version reads registries from directories only'],
+  ['trace.cgroups', traced],
+  ['trace.memory', traced],
+  ['trace.evictor', traced],
+  ['trace.package', traced],
+  ['trace.latency', traced],
+  ['storage', 'a sandbox always has a private /tmp and read-only code'],
+  ['kafka', 'this version has no kafka triggers'],
+  ['sandbox_config', 'sandboxes take nothing from it'],
+];
+
+/** The lines about keys of a checked file that ask for something, but have no effect. */
+export function inertLines(file: object): string[] {
+  return reasons.flatMap(([path, why, fine]) => {
+    const asked = path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], file);
+    const nothing = asked === undefined || (fine === undefined ? asksNothing(asked) : asked === fine);
+    return nothing ? [] : [`${path}: has no effect, ${why}`];
+  });
+}
+
+function asksNothing(asked: unknown): boolean {
+  if (typeof asked !== 'object' || asked === null) return asked === undefined || asked === null || asked === '' || asked === false;
+  return Object.values(asked).every(asksNothing);
+}

@@ -1,73 +1,69 @@
-// From a config.json to the one typed Config that the worker is built from. Used by cli/ (and by tests, with parseConfig).
+// From a config.json (and what -o adds) to the one typed Config that the worker is built from. Used by cli/ (and by tests, with parseConfig).
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
-import { type InertKey, inert, reasons } from './inert.ts';
-import { type Path, problemLine, problemLines } from './problems.ts';
+import { type AdminApi, adminApi, adminApiLines } from './admin-api.ts';
+import { ConfigError } from './config-error.ts';
+import { inertLines } from './inert.ts';
+import { applied, type Override } from './overrides.ts';
+import { type Path, problemLine, problemLines, shown } from './problems.ts';
 import { activeOnly, type Checked, file } from './schema.ts';
+
+export { ConfigError };
 
 /**
  * A checked config: every key of the file that does something, under the file's own names, with defaults filled in.
  * `worker_dir` and `registry` are absolute directories (given relative, they are relative to the working directory, as in OpenLambda),
- * `log_output` is `stdout` or an absolute file, `limits.runtime_sec` is above 0.
+ * `worker_url` has no brackets, `log_output` is `stdout` or an absolute file, `limits.runtime_sec` is above 0.
  */
-export type Config = Readonly<Omit<Checked, 'limits' | 'log_output'>> & {
+export type Config = Readonly<Omit<Checked, 'limits' | 'trace'>> & {
   readonly limits: Readonly<Omit<Checked['limits'], 'max_runtime_default'>>;
   readonly log_output: string;
+  readonly mem_pool_mb: number;
+  readonly max_standbys: number;
+  readonly trace: { readonly requests: number };
+  readonly adminApi: AdminApi;
 };
 
-/** A config that cannot be used. `problems` is one line each. */
-export class ConfigError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[], options?: ErrorOptions) {
-    super(problems.join('\n'), options);
-    this.name = 'ConfigError';
-    this.problems = problems;
-  }
+export interface LoadOptions {
+  /** What `-o` says, in order: it wins over the file. */
+  readonly overrides?: readonly Override[];
+  /** Gets one line for each key that has no effect, and one when the admin API is off. */
+  readonly warn?: (line: string) => void;
 }
 
-/** Reads and checks a config file. `warn` gets one line for each key that has no effect. Throws ConfigError with all problems. */
-export function loadConfig(from: string, warn: (line: string) => void = () => {}): Config {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(from, 'utf8'));
-  } catch (cause) {
-    const attempt = cause instanceof SyntaxError ? 'parse' : 'read';
-    throw new ConfigError([`${attempt} "${from}": ${cause instanceof Error ? cause.message : String(cause)}`], { cause });
-  }
-  const config = parseConfig(value);
-  for (const line of inertLines(value)) warn(line);
+/** Reads and checks a config file. Throws ConfigError with all problems. */
+export function loadConfig(from: string, { overrides = [], warn = () => {} }: LoadOptions = {}): Config {
+  const value = applied(parsedFile(from), overrides);
+  const config = checked(value, overrides);
+  for (const line of [...inertLines(value as object), ...adminApiLines(config)]) warn(line);
   return config;
 }
 
 /** Checks what a config file holds. Throws ConfigError with all problems. */
 export function parseConfig(value: unknown): Config {
-  const given = withDocker(value);
-  const checked = file.safeParse(given);
-  if (!checked.success) throw new ConfigError(problemLines(checked.error, given, keysAt));
-  const { limits, ...rest } = activeOnly.parse(given);
-  const { max_runtime_default, ...perSandbox } = limits;
-  if (rest.mem_pool_mb < limits.mem_mb) {
-    throw new ConfigError([problemLine(['mem_pool_mb'], `at least limits.mem_mb (${limits.mem_mb})`, rest.mem_pool_mb)]);
-  }
-  const workerDir = path.resolve(rest.worker_dir);
-  return {
-    ...rest,
-    worker_dir: workerDir,
-    registry: registryDir(rest.registry, workerDir),
-    log_output: logOutput(rest.log_output),
-    limits: { ...perSandbox, runtime_sec: perSandbox.runtime_sec === 0 ? max_runtime_default : perSandbox.runtime_sec },
-  };
+  return checked(value, []);
 }
 
-/** The lines about keys that are known and ask for something, but have no effect. */
-export function inertLines(value: unknown): string[] {
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value)
-    .filter(([key, asked]) => key in inert && !asksNothing(asked))
-    .map(([key]) => `${key}: has no effect, ${reasons[key as InertKey]}`);
+function parsedFile(from: string): unknown {
+  try {
+    return JSON.parse(readFileSync(from, 'utf8'));
+  } catch (cause) {
+    const attempt = cause instanceof SyntaxError ? 'parse' : 'read';
+    throw new ConfigError([`${attempt} "${from}": ${cause instanceof Error ? cause.message : String(cause)}`], { cause });
+  }
+}
+
+function checked(value: unknown, overrides: readonly Override[]): Config {
+  const given = withDocker(value);
+  const origin = (at: Path) => (overrides.some(({ path }) => path.every((key, i) => key === at[i])) ? '-o ' : '');
+  const result = file.safeParse(given);
+  if (!result.success) throw new ConfigError(problemLines(result.error, { value: given, schema: file, got, origin }));
+  const config = filled(activeOnly.parse(given));
+  const clashes = clashing(config).map(([key, expectation]) => `${origin([key])}${problemLine([key], expectation, shown(config[key]))}`);
+  if (clashes.length > 0) throw new ConfigError(clashes);
+  return config;
 }
 
 // The published default of `sandbox` is docker, so a config that leaves it out asked for docker: the message must show that.
@@ -77,16 +73,25 @@ function withDocker(value: unknown): unknown {
     : value;
 }
 
-function keysAt(at: Path): readonly string[] {
-  let schema: unknown = file;
-  for (const key of at) schema = shapeOf(schema)[String(key)];
-  return Object.keys(shapeOf(schema));
+/** Messages end up in logs: what may be a secret is not told, under a mistyped key neither. */
+function got(value: unknown, [key]: Path): string {
+  return /token|auth|secret|passw/i.test(String(key)) ? 'a value that is not shown' : shown(value);
 }
 
-function shapeOf(schema: unknown): Readonly<Record<string, unknown>> {
-  let inner = schema;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
-  return inner instanceof z.ZodObject ? inner.shape : {};
+function filled({ limits, trace, ...rest }: Checked): Config {
+  const { max_runtime_default, ...perSandbox } = limits;
+  const workerDir = path.resolve(rest.worker_dir);
+  return {
+    ...rest,
+    worker_dir: workerDir,
+    registry: registryDir(rest.registry, workerDir),
+    log_output: logOutput(rest.log_output),
+    limits: { ...perSandbox, runtime_sec: perSandbox.runtime_sec === 0 ? max_runtime_default : perSandbox.runtime_sec },
+    mem_pool_mb: rest.mem_pool_mb ?? Math.max(500, Math.floor(os.totalmem() / (1 << 20)) - 500),
+    max_standbys: rest.max_standbys ?? Math.max(8, rest.standbys),
+    trace: { requests: trace.requests },
+    adminApi: adminApi(rest),
+  };
 }
 
 function registryDir(registry: string, workerDir: string): string {
@@ -99,7 +104,10 @@ function logOutput(given: Checked['log_output']): string {
   return given === false ? '/dev/null' : path.resolve(given);
 }
 
-function asksNothing(asked: unknown): boolean {
-  if (typeof asked !== 'object' || asked === null) return asked === undefined || asked === null || asked === '' || asked === false;
-  return Object.values(asked).every(asksNothing);
+/** Values that are right by themselves and wrong together. */
+function clashing({ mem_pool_mb, max_standbys, standbys, limits }: Config): (readonly [key: keyof Config, expectation: string])[] {
+  return [
+    ...(mem_pool_mb < limits.mem_mb ? [['mem_pool_mb', `at least limits.mem_mb (${limits.mem_mb})`] as const] : []),
+    ...(max_standbys < standbys ? [['max_standbys', `at least standbys (${standbys})`] as const] : []),
+  ];
 }

@@ -1,36 +1,85 @@
-// What is wrong with a config file, as lines for people: key, expectation, value. Used by load.ts.
-import type { z } from 'zod';
+// What is wrong with a config, as lines for people: key, expectation, value. Used by load.ts and lambda-settings.ts.
+import { z } from 'zod';
 import { nearest } from './nearest.ts';
 
-/** One line a problem, in the order of the schema. `keysAt` gives the known keys of the object at a path. */
-export function problemLines(error: z.ZodError, value: unknown, keysAt: (at: Path) => readonly string[]): string[] {
+export type Path = readonly PropertyKey[];
+
+export interface Checking {
+  readonly value: unknown;
+  readonly schema: z.ZodType;
+  /** How a value is told; undefined when it must not be. `known` is false for the value of an unknown key. */
+  readonly got: (value: unknown, at: Path, known: boolean) => string | undefined;
+  /** Where a value comes from, before its key; absent for the file. */
+  readonly origin?: (at: Path) => string;
+}
+
+/** One line a problem, in the order of the schema. */
+export function problemLines(error: z.ZodError, { value, schema, got, origin = () => '' }: Checking): string[] {
   return error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return [problemLine(issue.path, issue.message, valueAt(value, issue.path))];
-    return issue.keys.map((key) => {
-      const guess = nearest(key, keysAt(issue.path));
+    const { path } = issue;
+    if (issue.code !== 'unrecognized_keys') return [origin(path) + problemLine(path, issue.message, got(valueAt(value, path), path, true))];
+    const known = keysAt(schema, path);
+    return issue.keys.slice(0, most).map((key) => {
+      const guess = nearest(key.slice(0, longest), known);
       const hint = guess === undefined ? '' : ` (did you mean ${JSON.stringify(guess)}?)`;
-      return problemLine([...issue.path, key], `a known key${hint}`, valueAt(value, [...issue.path, key]));
+      const at = [...path, key];
+      return origin(at) + problemLine(at, `a known key${hint}`, got(valueAt(value, at), at, false));
     });
   });
 }
 
-export type Path = readonly PropertyKey[];
+export function problemLine(path: Path, expectation: string, got: string | undefined): string {
+  return `${keyText(path)}: expected ${expectation}${got === undefined ? '' : `, got ${got}`}`;
+}
 
-export function problemLine(path: Path, expectation: string, value: unknown): string {
-  const key = path.length === 0 ? 'the config' : path.map(String).join('.');
-  return `${key}: expected ${expectation}, got ${shown(value)}`;
+/** A value as JSON, cut when it is long. It must have no circle. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return cut(JSON.stringify(value) ?? String(value));
+}
+
+/** Unknown keys of one object that are told; more would only hide the first. */
+const most = 20;
+const longest = 60;
+
+function keyText(path: Path): string {
+  if (path.length === 0) return 'the config';
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    const name = String(key);
+    return `${text}${text === '' ? '' : '.'}${/^[\w$.-]{1,60}$/.test(name) ? name : cut(JSON.stringify(name))}`;
+  }, '');
+}
+
+function cut(text: string): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
 function valueAt(value: unknown, path: Path): unknown {
   let at = value;
-  for (const key of path) at = typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined;
+  for (const key of path) at = typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined;
   return at;
 }
 
-const longest = 60;
+function keysAt(schema: z.ZodType, path: Path): readonly string[] {
+  let at: unknown = schema;
+  for (const key of path) {
+    const inner = bare(at);
+    at = inner instanceof z.ZodArray ? inner.element : inner instanceof z.ZodObject ? inner.shape[String(key)] : undefined;
+  }
+  const inner = bare(at);
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+}
 
-function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+function bare(schema: unknown): unknown {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault ||
+    inner instanceof z.ZodOptional ||
+    inner instanceof z.ZodNullable
+  ) {
+    inner = inner.unwrap();
+  }
+  return inner;
 }

@@ -1,43 +1,35 @@
-// config.json as a schema: every key, what it may be, and its default. load.ts reads files with it; everything else takes the typed result.
-// A message here is only the expectation ("a whole number …"); problems.ts adds the key and the value.
-import os from 'node:os';
+// config.json as a schema: every key, what it may be, its default, and what it is for (config.schema.json is made from it). load.ts reads files with
+// it; everything else takes the typed result. A message here is only the expectation; problems.ts adds the key and the value.
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
-import { inert } from './inert.ts';
+import { inert, inertTrace } from './inert.ts';
+import { day, positive, sandboxLimits, text, truth, whole } from './values.ts';
 
-const whole = (least: number, most: number, unit = '') => {
-  const expectation = `a whole number${unit === '' ? '' : ` of ${unit}`} from ${least} to ${most}`;
-  return z.int(expectation).min(least, expectation).max(most, expectation);
-};
-const positive = (most: number, unit: string) => {
-  const expectation = `a number of ${unit} above 0, at most ${most}`;
-  return z.number(expectation).positive(expectation).max(most, expectation);
-};
-const truth = () => z.boolean('true or false');
-const text = (expectation: string) => z.string(expectation).min(1, expectation);
-
-const day = 86_400_000;
 const portExpectation = 'a port from 0 to 65535, as a number or a string (0 takes a free one)';
+const hostExpectation = 'a host name or address to listen on, without a port ("0.0.0.0" for all)';
 const logExpectation = '"stdout", a file path, true (stdout) or false (nowhere)';
 const registryExpectation = 'a directory or a file:// URL (this version reads registries from directories only)';
+const tokenExpectation = '16 to 1024 visible ASCII characters';
 
 const limits = {
-  /** Processes and threads of one sandbox. */
-  procs: whole(1, 32_768).default(10),
-  mem_mb: whole(8, 1 << 20, 'MB').default(50),
-  /** 100 is one whole processor. */
-  cpu_percent: whole(1, 100_000, 'percent').default(100),
-  /** cgroup v2 has no swappiness: 0 forbids swap, anything else allows it. */
-  swappiness: whole(0, 100).default(0),
-  /** Absent or 0, as OpenLambda has it: `max_runtime_default`. */
-  runtime_sec: z.union([z.literal(0), positive(86_400, 'seconds')], 'a number of seconds from 0 to 86400').default(0),
-  max_runtime_default: positive(86_400, 'seconds').default(30),
-  tmp_mb: whole(1, 1 << 20, 'MB').default(64),
-  /** Calls of one lambda that may wait for an instance; one more is answered 429. */
-  queue: whole(0, 1_000_000).default(1000),
-  body_mb: positive(1024, 'MB').default(8),
-  /** `strict` refuses to start where a limit cannot be enforced; `best-effort` says so and runs. */
-  enforce: z.enum(['best-effort', 'strict'], '"best-effort" or "strict"').default('best-effort'),
+  procs: sandboxLimits.procs.default(10).describe('Processes and threads of one sandbox.'),
+  mem_mb: sandboxLimits.mem_mb.default(50).describe('Memory of one sandbox in MB.'),
+  cpu_percent: sandboxLimits.cpu_percent.default(100).describe('Processor time of one sandbox: 100 is one whole processor.'),
+  swappiness: sandboxLimits.swappiness.default(0).describe('0 forbids swap, anything else allows it (cgroup v2 has no swappiness).'),
+  runtime_sec: z
+    .union([z.literal(0), sandboxLimits.runtime_sec], 'a number of seconds from 0 to 86400')
+    .default(0)
+    .describe('Seconds that a call may take. Absent or 0, as OpenLambda has it: what max_runtime_default says.'),
+  max_runtime_default: positive(86_400, 'seconds').default(30).describe("OpenLambda's older name of runtime_sec."),
+  tmp_mb: sandboxLimits.tmp_mb.default(64).describe('Size of the private /tmp of one sandbox in MB.'),
+  queue: sandboxLimits.queue.default(1000).describe('Calls of one lambda that may wait for an instance; one more is answered 429.'),
+  body_mb: sandboxLimits.body_mb.default(8).describe('Size of a request body in MB; a larger one is answered 413.'),
+  header_kb: whole(1, 64, 'KiB').default(16).describe('Size of the head of a request in KiB.'),
+  enforce: z
+    .enum(['best-effort', 'strict'], '"best-effort" or "strict"')
+    .default('best-effort')
+    .describe('"strict" refuses to start where a limit cannot be enforced; "best-effort" says so and runs.'),
 };
 
 /** The keys that do something. */
@@ -54,38 +46,85 @@ export const active = {
       ],
       portExpectation,
     )
-    .default(8080),
-  worker_url: text('a host name or address to listen on').default('localhost'),
+    .default(8080)
+    .describe('The TCP port of the front end, as a number or a string; 0 takes a free one.'),
+  worker_url: text(hostExpectation)
+    .transform((value) => value.replace(/^\[(.*:.*)\]$/, '$1'))
+    .refine((value) => /^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?\.?$/i.test(value) || isIP(value) !== 0, hostExpectation)
+    .default('localhost')
+    .describe('The host to listen on. Anything but loopback needs admin_token, or the admin API is off.'),
+  admin_token: z
+    .string(tokenExpectation)
+    .regex(/^[\x21-\x7e]{16,1024}$/, tokenExpectation)
+    .optional()
+    .describe('What clients that are not on this machine send to use the admin API.'),
   registry: z
     .string(registryExpectation)
     .refine((value) => /^file:\/\/\/(?!.*%2f)/i.test(value) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value), registryExpectation)
-    .default(''),
-  sandbox: z.literal('sock', '"sock" (without the key it is "docker", which this version does not have yet)'),
-  log_output: z.union([truth(), text(logExpectation)], logExpectation).default('stdout'),
-  worker_dir: text('a directory').default('./worker'),
-  server_mode: z.literal('lambda', '"lambda" (this version has no sock mode)').default('lambda'),
-  registry_cache_ms: whole(0, day, 'ms').default(5000),
-  mem_pool_mb: whole(1, 1 << 24, 'MB').default(() => Math.max(500, Math.floor(os.totalmem() / (1 << 20)) - 500)),
+    .default('')
+    .describe('Where lambdas come from: a directory or a file:// URL; "" is the directory "registry" in worker_dir.'),
+  sandbox: z
+    .literal('sock', '"sock" (without the key it is "docker", which this version does not have yet)')
+    .describe('The backend: "sock" makes sandboxes from Linux primitives.'),
+  log_output: z
+    .union([truth(), text(logExpectation)], logExpectation)
+    .default('stdout')
+    .describe('Where the log goes: "stdout", a file, true (stdout) or false (nowhere).'),
+  worker_dir: text('a directory').default('./worker').describe('The directory of code, stores, and the pid file.'),
+  server_mode: z
+    .enum(['lambda', 'sock'], '"lambda" or "sock"')
+    .default('lambda')
+    .describe('"lambda" serves lambdas by name; "sock" serves single sandboxes (/create, /destroy …).'),
+  registry_cache_ms: whole(0, day, 'ms').default(5000).describe('Time for which code is used without a look for newer.'),
+  mem_pool_mb: whole(1, 1 << 24, 'MB')
+    .optional()
+    .describe('Memory in MB that all sandboxes may use together. Absent: the memory of the machine less 500, at least 500.'),
   sock_base_path: z
     .string('"host" or an absolute directory')
     .refine((value) => value === 'host' || path.isAbsolute(value), '"host" or an absolute directory')
-    .default('host'),
-  network: z.literal('none', '"none" (this version gives sandboxes no network)').default('none'),
-  limits: z.strictObject(limits, 'an object').prefault({}),
-  /** An idle instance ends after this time. */
-  keep_warm_ms: whole(0, day, 'ms').default(60_000),
-  /** An idle instance is frozen after this time. */
-  freeze_after_ms: whole(0, day, 'ms').default(1000),
-  /** Sealed standby children that wait for a lambda. */
-  standbys: whole(0, 64).default(2),
-  /** Whether callers may choose the start class with X-Force-Start. */
-  force_start: truth().default(true),
-  /** Instances of one lambda. */
-  max_instances: whole(1, 10_000).default(64),
+    .default('host')
+    .describe('The root file system of sandboxes: "host" is the host\'s own /usr, read-only; else an absolute directory.'),
+  network: z
+    .literal('none', '"none" (this version gives sandboxes no network)')
+    .default('none')
+    .describe('The network of sandboxes: none.'),
+  limits: z.strictObject(limits, 'an object').prefault({}).describe('What one sandbox may use. A lambda can ask for less in its ol.yaml.'),
+  keep_warm_ms: whole(0, day, 'ms').default(60_000).describe('Time after which an idle instance ends.'),
+  freeze_after_ms: whole(0, day, 'ms').default(1000).describe('Time after which an idle instance is frozen.'),
+  drain_ms: whole(0, day, 'ms')
+    .default(0)
+    .describe(
+      'When told to stop: time for which /status says draining while calls are still taken, so that a load balancer can turn away.',
+    ),
+  standbys: whole(0, 64).default(2).describe('Sealed standby sandboxes that wait for a lambda: the least that is kept.'),
+  max_standbys: whole(0, 64).optional().describe('The most standbys that are kept. Absent: 8, or standbys if that is more.'),
+  lambda_zygotes: z
+    .enum(['auto', 'off'], '"auto" or "off"')
+    .default('auto')
+    .describe('Whether a lambda with many starts gets a zygote of its own, with its code imported.'),
+  eviction: z
+    .enum(['lru', 'ttl', 'gdsf'], '"lru", "ttl" or "gdsf"')
+    .default('lru')
+    .describe('Which idle instance goes when memory is short: least recently used, oldest by time to live, or greedy dual size frequency.'),
+  force_start: truth().default(true).describe('Whether callers may choose the start class with X-Force-Start.'),
+  max_instances: whole(1, 10_000).default(64).describe('Instances of one lambda.'),
+  trace: z
+    .strictObject(
+      {
+        requests: whole(0, 100_000).default(1000).describe('Recent requests that /trace keeps.'),
+        ...inertTrace,
+      },
+      'an object',
+    )
+    .prefault({})
+    .describe('Traces of requests.'),
 };
 
 /** The whole file: unknown keys are problems, keys of `inert` are known. */
-export const file = z.strictObject({ ...active, ...inert }, 'a JSON object');
+export const file = z.strictObject(
+  { $schema: z.string('a string').optional().describe('Where this schema is, for editors.'), ...active, ...inert },
+  'a JSON object',
+);
 
 /** The checked file without its inert keys. */
 export const activeOnly = z.object(active);

@@ -30,13 +30,20 @@ test('a config that names only the backend gets every default of the contract', 
       tmp_mb: 64,
       queue: 1000,
       body_mb: 8,
+      header_kb: 16,
       enforce: 'best-effort',
     },
     keep_warm_ms: 60_000,
     freeze_after_ms: 1000,
+    drain_ms: 0,
     standbys: 2,
+    max_standbys: 8,
+    lambda_zygotes: 'auto',
+    eviction: 'lru',
     force_start: true,
     max_instances: 64,
+    trace: { requests: 1000 },
+    adminApi: 'open',
   });
 });
 
@@ -68,7 +75,7 @@ const refused: readonly (readonly [given: unknown, ...lines: string[]])[] = [
   [[], 'the config: expected a JSON object, got []'],
   [null, 'the config: expected a JSON object, got null'],
   [{}, 'sandbox: expected "sock" (without the key it is "docker", which this version does not have yet), got "docker"'],
-  [{ ...sock, server_mode: 'sock' }, 'server_mode: expected "lambda" (this version has no sock mode), got "sock"'],
+  [{ ...sock, server_mode: 'both' }, 'server_mode: expected "lambda" or "sock", got "both"'],
   [{ ...sock, network: 'host' }, 'network: expected "none" (this version gives sandboxes no network), got "host"'],
   [{ ...sock, worker_prot: 1 }, 'worker_prot: expected a known key (did you mean "worker_port"?), got 1'],
   [{ ...sock, 'Worker-Port': 1 }, 'Worker-Port: expected a known key (did you mean "worker_port"?), got 1'],
@@ -111,10 +118,10 @@ test('a config written for OpenLambda starts, with one warning for each key that
     sandbox_config: {},
   });
   const warnings: string[] = [];
-  loadConfig(file, (line) => warnings.push(line));
+  loadConfig(file, { warn: (line) => warnings.push(line) });
   assert.deepEqual(
     warnings.map((line) => line.split(':')[0]),
-    ['Pkgs_dir', 'docker', 'features', 'storage'],
+    ['Pkgs_dir', 'docker', 'features.import_cache', 'storage'],
   );
 });
 
