@@ -20,10 +20,9 @@ export async function startBareBackend(setting: Setting): Promise<{ readonly bac
     },
     workerDir,
     base: '/',
-    limits: { memoryBytes: 50 * mib, swapBytes: 0, processes: 10, cpuPercent: 100 },
-    tmpBytes: 64 * mib,
+    limits: { memoryBytes: 50 * mib, swapBytes: 0, processes: 10, cpuPercent: 100, tmpBytes: 64 * mib },
     strict: false,
-    standbys: 0,
+    standbys: { least: 0, most: 0 },
     maxSandboxes: 16,
     log: (level, text, cause) => {
       if (level === 'error') throw new Error(text, { cause });

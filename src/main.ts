@@ -33,10 +33,10 @@ export async function runWorker(config: Config): Promise<void> {
       swapBytes: limits.swappiness === 0 ? 0 : limits.mem_mb * mib,
       processes: limits.procs,
       cpuPercent: limits.cpu_percent,
+      tmpBytes: limits.tmp_mb * mib,
     },
-    tmpBytes: limits.tmp_mb * mib,
     strict: limits.enforce === 'strict',
-    standbys: config.standbys,
+    standbys: { least: config.standbys, most: Math.max(config.standbys, 8) },
     maxSandboxes,
     log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
   });

@@ -101,6 +101,13 @@ Value refresh_slot(const CallbackInfo& info) {
   return promise;
 }
 
+// resizeScratch(scratch, {bytes, inodes})
+void resize_scratch(const CallbackInfo& info) {
+  const auto o = info[1].As<Napi::Object>();
+  const auto amount = [&](const char* key) { return static_cast<uint64_t>(o.Get(key).As<Napi::Number>().DoubleValue()); };
+  guarded(info.Env(), [&] { sock::resize_scratch(fd_of(info[0]), {.bytes = amount("bytes"), .inodes = amount("inodes"), .uid = 0}); });
+}
+
 std::vector<std::string> strings(const Value& v) {
   const auto list = v.As<Napi::Array>();
   std::vector<std::string> out;
@@ -182,6 +189,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   function("emptyProc", empty_proc);
   function("devices", devices);
   function("refreshSlot", refresh_slot);
+  function("resizeScratch", resize_scratch);
   function("spawn", spawn);
   function("destroyCgroup", destroy_cgroup);
   function("delegatedCgroup", delegated_cgroup);

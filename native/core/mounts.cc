@@ -86,4 +86,14 @@ OwnFd scratch(const ScratchOptions& options) {
   return fs;
 }
 
+void resize_scratch(int scratch, const ScratchOptions& options) {
+  const OwnFd context(static_cast<int>(sys("fspick", "scratch", [&] { return syscall(SYS_fspick, scratch, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH); })));
+  const auto set = [&](const char* key, uint64_t value) {
+    sys("fsconfig", key, [&] { return syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, key, std::to_string(value).c_str(), 0); });
+  };
+  set("size", options.bytes);
+  set("nr_inodes", options.inodes);
+  sys("fsconfig", "scratch", [&] { return syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0); });
+}
+
 }  // namespace sock

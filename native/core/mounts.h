@@ -24,5 +24,7 @@ struct ScratchOptions {
 };
 /// The private memory of one sandbox: a tmpfs with `tmp`, `shm` (both 1777) and `host`, nosuid, nodev.
 OwnFd scratch(const ScratchOptions& options);
+/// Other bounds for one that nothing is in yet; its uid stays.
+void resize_scratch(int scratch, const ScratchOptions& options);
 
 }  // namespace sock

@@ -93,7 +93,7 @@ export interface Sandbox {
 /** Where a line of a lambda's log comes from: what it prints, or what it logs for one request. */
 export type Stream = 'stdout' | 'stderr' | 'log';
 
-/** What holds one sandbox; 0 for a number of bytes that is not limited. */
+/** What holds one sandbox. */
 export interface SandboxLimits {
   readonly memoryBytes: number;
   readonly swapBytes: number;

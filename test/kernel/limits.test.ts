@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { counters, needsController, needsRoot, type Rig, rig } from './rig.ts';
 
 const mib = 1 << 20;
-const limits = { memoryBytes: 64 * mib, swapBytes: 0, processes: 12, cpuPercent: 100 };
+const limits = { memoryBytes: 64 * mib, swapBytes: 0, processes: 12, cpuPercent: 100, tmpBytes: 16 << 20 };
 
 const eat = 'def f(event):\n  kept = bytearray(event["mb"] << 20)\n  return len(kept)\n';
 const threads = `import threading

@@ -40,6 +40,11 @@ export interface Running {
   ask(event?: unknown): Promise<unknown>;
 }
 
+export interface RigOptions extends Partial<Pick<SockOptions, 'limits' | 'maxSandboxes'>> {
+  /** How many are kept. */
+  readonly standbys?: number;
+}
+
 export interface Rig {
   readonly backend: SockBackend;
   readonly log: readonly string[];
@@ -62,7 +67,7 @@ const native = loadNative();
 const mib = 1 << 20;
 const plain = { environment: {}, entry: {}, concurrency: 1, limits: undefined, zygote: false };
 
-export async function rig(t: TestContext, options: Partial<Pick<SockOptions, 'limits' | 'standbys' | 'maxSandboxes'>> = {}): Promise<Rig> {
+export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'sock-kernel-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const log: string[] = [];
@@ -72,16 +77,15 @@ export async function rig(t: TestContext, options: Partial<Pick<SockOptions, 'li
     native,
     workerDir: join(dir, 'worker'),
     base: '/',
-    limits: { memoryBytes: 128 * mib, swapBytes: 0, processes: 16, cpuPercent: 100 },
-    tmpBytes: 16 * mib,
+    limits: { memoryBytes: 128 * mib, swapBytes: 0, processes: 16, cpuPercent: 100, tmpBytes: 16 * mib },
     strict: false,
-    standbys: 2,
     maxSandboxes: 64,
     log: (level, text, cause) => {
       log.push(`${level}: ${text}${cause === undefined ? '' : ` (${String(cause)})`}`);
       for (const listener of listeners) listener(text);
     },
     ...options,
+    standbys: { least: options.standbys ?? 2, most: options.standbys ?? 2 },
   });
   let codes = 0;
   let requests = 0;

@@ -2,19 +2,11 @@
 import { createHash } from 'node:crypto';
 import { chownSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SandboxLimits } from '../sandbox.ts';
 import type { Native } from './native.ts';
 
 export type Controller = 'memory' | 'pids' | 'cpu';
 const wanted: readonly Controller[] = ['memory', 'pids', 'cpu'];
-
-/** Limits of one sandbox. */
-export interface Limits {
-  readonly memoryBytes: number;
-  readonly swapBytes: number;
-  readonly processes: number;
-  /** Percent of one CPU. */
-  readonly cpuPercent: number;
-}
 
 export class Cgroups {
   readonly root: string;
@@ -55,14 +47,18 @@ export class Cgroups {
     return { directory, self };
   }
 
-  slot(directory: string, uid: number, limits: Limits): void {
+  slot(directory: string, uid: number, limits: SandboxLimits): void {
     mkdirSync(directory);
     chownSync(join(directory, 'cgroup.procs'), uid, uid);
+    if (this.controllers.has('memory')) writeFileSync(join(directory, 'memory.oom.group'), '1');
+    this.limit(directory, limits);
+  }
+
+  limit(directory: string, limits: SandboxLimits): void {
     const set = (controller: Controller, file: string, value: string): void => {
       if (this.controllers.has(controller)) writeFileSync(join(directory, file), value);
     };
     set('memory', 'memory.max', `${limits.memoryBytes}`);
-    set('memory', 'memory.oom.group', '1');
     if (this.controllers.has('memory')) swap(join(directory, 'memory.swap.max'), limits.swapBytes);
     set('pids', 'pids.max', `${limits.processes}`);
     set('cpu', 'cpu.max', `${limits.cpuPercent * 1000} 100000`);

@@ -55,6 +55,8 @@ export class Leaf implements Sandbox, Wire {
   #unsent: Buffer[] = [];
   readonly #out = this.#lines('stdout');
   readonly #err = this.#lines('stderr');
+  readonly #log = new Lines((text) => this.#spec?.onLine('log', text, this.#logger));
+  #logger: string | undefined;
   #number = 0;
   #lastRequestId: string | undefined;
 
@@ -204,7 +206,9 @@ export class Leaf implements Sandbox, Wire {
   }
 
   #onLog({ request }: Conversation, offset: number, length: number): void {
-    this.#spec?.onLine('log', this.#received.copy(offset + 1, length - 1).toString('utf8'), request.head.id);
+    this.#logger = request.head.id;
+    this.#log.write(this.#received.copy(offset + 1, length - 1));
+    this.#log.flush();
   }
 
   #onEnd(conversation: Conversation, offset: number, length: number): void {

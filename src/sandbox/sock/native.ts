@@ -71,6 +71,8 @@ export interface Native {
     inodes: number;
     uid: number;
   }): Promise<{ network: number; scratch: number }>;
+  /** Of a scratch that nothing is in yet. */
+  resizeScratch(scratch: number, size: { bytes: number; inodes: number }): void;
   spawn(options: SpawnOptions, handlers: ProcessHandlers): { process: NativeProcess; control: number };
   /** Kills all in the cgroup, waits until it is empty, removes it and those below. */
   destroyCgroup(directory: string, timeoutMs: number): void;

@@ -1,9 +1,9 @@
 // The sealed standbys that wait for a lambda, and when more of them are made.
-import { quietMs, standbysToBegin } from '../zygote/refill.ts';
+import { type Bursts, noBursts, quietMs, type StandbyRange, standbysToBegin, standbyTarget, withColdStart } from '../zygote/refill.ts';
 import type { Leaf } from './leaf.ts';
 
 export interface StandbysOptions {
-  readonly target: number;
+  readonly range: StandbyRange;
   /** Cold starts that have not been answered yet. */
   starting(): number;
   /** Begins a standby, or returns undefined when none can be begun now. `ready` is to be called when it waits. */
@@ -17,6 +17,7 @@ export class Standbys {
   readonly #ready: Leaf[] = [];
   readonly #coming = new Set<Leaf>();
   #quiet: NodeJS.Timeout | undefined;
+  #bursts: Bursts = noBursts;
 
   constructor(options: StandbysOptions) {
     this.#options = options;
@@ -24,6 +25,11 @@ export class Standbys {
 
   get count(): number {
     return this.#ready.length;
+  }
+
+  /** A sandbox is wanted: so many standbys will be kept as would have done for what was wanted at once. */
+  noteColdStart(): void {
+    this.#bursts = withColdStart(this.#bursts, performance.now());
   }
 
   /** The newest: its memory is the warmest. */
@@ -55,7 +61,8 @@ export class Standbys {
   }
 
   #refill(): void {
-    const { target, starting, begin, onQuiet } = this.#options;
+    const { range, starting, begin, onQuiet } = this.#options;
+    const target = standbyTarget(this.#bursts, range, performance.now());
     if (starting() === 0) onQuiet();
     const view = { ready: this.#ready.length, coming: this.#coming.size, starting: starting(), target };
     for (let n = standbysToBegin(view); n > 0; n--) {

@@ -1,9 +1,10 @@
 // Keeps one zygote serving: when it is gone, starts another.
 import type { Nursery } from './nursery.ts';
-import type { Zygote } from './zygote.ts';
+import type { Zygote, ZygoteProgram } from './zygote.ts';
 
 export interface KeeperOptions {
   readonly nursery: Nursery;
+  readonly program: ZygoteProgram;
   readonly slots: { readonly reserve: number; readonly most: number };
   onServing(): void;
   /** What was forked from it may live on, but nothing more is forked from it. */
@@ -64,9 +65,10 @@ export class ZygoteKeeper {
   }
 
   #start(): void {
-    const { nursery, slots } = this.#options;
+    const { nursery, program, slots } = this.#options;
     try {
       const zygote = nursery.make({
+        program,
         ...slots,
         onServing: (served) => {
           if (this.#state.at !== 'starting') return;

@@ -1,9 +1,10 @@
 // Makes zygotes and takes them back: who has which host uids, and what is left to do for those that are gone.
 import { join } from 'node:path';
-import type { Cgroups, Limits } from '../sock/cgroups.ts';
+import type { SandboxLimits } from '../sandbox.ts';
+import type { Cgroups } from '../sock/cgroups.ts';
 import type { Native } from '../sock/native.ts';
 import type { UidRange } from '../sock/uids.ts';
-import { Zygote } from './zygote.ts';
+import { Zygote, type ZygoteProgram } from './zygote.ts';
 
 export interface NurseryOptions {
   readonly native: Native;
@@ -12,12 +13,12 @@ export interface NurseryOptions {
   /** Holds the generated `root` and the empty directory `staging`. */
   readonly workerDir: string;
   readonly base: string;
-  readonly limits: Limits;
-  readonly tmpBytes: number;
+  readonly limits: SandboxLimits;
   log(level: 'info' | 'warn' | 'error', text: string, detail?: unknown): void;
 }
 
 export interface ZygotePlan {
+  readonly program: ZygoteProgram;
   /** Slots kept ready, and slots at most. */
   readonly reserve: number;
   readonly most: number;
@@ -35,8 +36,8 @@ export class Nursery {
   }
 
   /** Starts a zygote. Throws with what could not be done. */
-  make({ reserve, most, onServing, onGone }: ZygotePlan): Zygote {
-    const { native, cgroups, uids, workerDir, base, limits, tmpBytes, log } = this.#options;
+  make({ program, reserve, most, onServing, onGone }: ZygotePlan): Zygote {
+    const { native, cgroups, uids, workerDir, base, limits, log } = this.#options;
     const size = most + 1;
     const first = uids.take(size);
     if (first === undefined) throw new Error(`start a zygote for ${most} sandboxes: this worker has not so many uids left`);
@@ -51,7 +52,7 @@ export class Nursery {
           base,
           staging: join(workerDir, 'staging'),
           limits,
-          tmpBytes,
+          program,
           reserve,
           most,
           onLine: (line) => log('warn', `zygote: ${line}`),

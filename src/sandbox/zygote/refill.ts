@@ -20,3 +20,40 @@ export const quietMs = 2;
 export function standbysToBegin(view: StandbyView): number {
   return view.starting > 0 ? 0 : Math.max(0, view.target - view.ready - view.coming);
 }
+
+export interface StandbyRange {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Cold starts that came so close together, ms, count as one burst: a standby takes about as long to make. */
+const burstMs = 20;
+/** After this time, ms, a burst counts for half. */
+const halfLifeMs = 30_000;
+
+export interface Bursts {
+  /** The burst that goes on: when it began, how many cold starts it has. */
+  readonly from: number;
+  readonly size: number;
+  /** The largest of late, as large as it counted at `peakAt`. */
+  readonly peak: number;
+  readonly peakAt: number;
+}
+
+export const noBursts: Bursts = { from: Number.NEGATIVE_INFINITY, size: 0, peak: 0, peakAt: 0 };
+
+export function withColdStart(bursts: Bursts, now: number): Bursts {
+  const goesOn = now - bursts.from < burstMs;
+  const [from, size] = goesOn ? [bursts.from, bursts.size + 1] : [now, 1];
+  const peak = peakNow(bursts, now);
+  return size >= peak ? { from, size, peak: size, peakAt: now } : { ...bursts, from, size };
+}
+
+/** How many standbys to keep: enough for the largest burst of late, within what is allowed. */
+export function standbyTarget(bursts: Bursts, { least, most }: StandbyRange, now: number): number {
+  return Math.min(most, Math.max(least, Math.round(peakNow(bursts, now))));
+}
+
+function peakNow({ peak, peakAt }: Bursts, now: number): number {
+  return peak === 0 ? 0 : peak * 0.5 ** ((now - peakAt) / halfLifeMs);
+}

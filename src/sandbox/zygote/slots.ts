@@ -2,7 +2,8 @@
 // A slot is used again when its sandbox is gone; what the sandbox could have left in it is made anew, off every request's path.
 import { closeSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Cgroups, Limits } from '../sock/cgroups.ts';
+import type { SandboxLimits } from '../sandbox.ts';
+import type { Cgroups } from '../sock/cgroups.ts';
 import type { Native } from '../sock/native.ts';
 
 export interface Slot {
@@ -17,6 +18,8 @@ export interface Slot {
   /** A detached tmpfs; -1 once a sandbox has it. */
   scratch: number;
   frozen: boolean;
+  /** Has limits of its own. */
+  limited: boolean;
   /** How often the kernel has ended what ran in it for its memory, as far as was looked. */
   oomKills: number;
 }
@@ -30,8 +33,7 @@ export interface SlotOptions {
   /** Host uid of the zygote, who may fork into the slots. */
   readonly zygoteUid: number;
   readonly firstUid: { readonly inside: number; readonly outside: number };
-  readonly limits: Limits;
-  readonly tmpBytes: number;
+  readonly limits: SandboxLimits;
   /** Slots kept ready beyond those in use. */
   readonly reserve: number;
   readonly most: number;
@@ -85,11 +87,21 @@ export class Slots {
     }
   }
 
+  /** Holds whoever gets the slot to other limits; before anything is in it. */
+  limit(slot: Slot, limits: SandboxLimits): void {
+    const { native, cgroups } = this.#options;
+    slot.limited = true;
+    cgroups.limit(slot.directory, limits);
+    native.resizeScratch(slot.scratch, scratchSize(limits));
+  }
+
   /** Takes a slot back whose sandbox is gone. */
   give(slot: Slot): void {
     this.#inUse--;
     if (slot.frozen) freeze(slot, false);
     if (slot.scratch >= 0) closeSync(slot.scratch); // nothing was forked into it
+    if (slot.limited) this.#options.cgroups.limit(slot.directory, this.#options.limits);
+    slot.limited = false;
     this.#refresh(slot);
   }
 
@@ -121,16 +133,16 @@ export class Slots {
       network: -1,
       scratch: -1,
       frozen: false,
+      limited: false,
       oomKills: 0,
     };
   }
 
   #refresh(slot: Slot): void {
-    const { native, userNamespace, firstUid, tmpBytes } = this.#options;
+    const { native, userNamespace, firstUid, limits } = this.#options;
     this.#coming++;
     const uid = firstUid.outside + (slot.uid - firstUid.inside);
-    const inodes = Math.max(1024, Math.floor(tmpBytes / 4096));
-    native.refreshSlot({ user: userNamespace, network: slot.network, bytes: tmpBytes, inodes, uid }).then(
+    native.refreshSlot({ user: userNamespace, network: slot.network, ...scratchSize(limits), uid }).then(
       ({ network, scratch }) => {
         if (slot.network >= 0 && slot.network !== network) closeSync(slot.network);
         slot.network = network;
@@ -165,6 +177,10 @@ export class Slots {
   #settle(): void {
     if (this.#closed && this.#inUse + this.#coming === 0) this.#emptied?.();
   }
+}
+
+function scratchSize({ tmpBytes }: SandboxLimits): { bytes: number; inodes: number } {
+  return { bytes: tmpBytes, inodes: Math.max(1024, Math.floor(tmpBytes / 4096)) };
 }
 
 /** Freezes or thaws what runs in the slot: 17 and 11 us. */

@@ -1,11 +1,28 @@
 // One zygote: a process with the interpreter and packages loaded, in a user namespace of its own, from which sandboxes are forked.
 import { closeSync, openSync } from 'node:fs';
-import type { Cgroups, Limits } from '../sock/cgroups.ts';
+import type { SandboxLimits } from '../sandbox.ts';
+import type { Cgroups } from '../sock/cgroups.ts';
 import { Lines } from '../sock/lines.ts';
 import type { ForkServer, Native, NativeProcess, ProcessHandlers } from '../sock/native.ts';
 import { type Slot, Slots } from './slots.ts';
 
 const rlimit = { core: 4, files: 7, locked: 8, messages: 12 } as const; // RLIMIT_…
+
+/** What a zygote runs, and what it finds mounted beside the base root. */
+export interface ZygoteProgram {
+  readonly argv: readonly string[];
+  readonly environment: readonly string[];
+  readonly mounts: readonly (readonly [path: string, target: string])[];
+}
+
+export interface LeafPlan {
+  /** The directory for /handler; '': it is there already, or comes later. */
+  readonly code: string;
+  /** It rehearses, says that it is ready, and waits for its code. */
+  readonly standby: boolean;
+  /** Undefined: those of all. */
+  readonly limits: SandboxLimits | undefined;
+}
 
 export interface ZygoteOptions {
   readonly native: Native;
@@ -18,8 +35,8 @@ export interface ZygoteOptions {
   readonly base: string;
   /** An empty directory of the host. */
   readonly staging: string;
-  readonly limits: Limits;
-  readonly tmpBytes: number;
+  readonly limits: SandboxLimits;
+  readonly program: ZygoteProgram;
   readonly reserve: number;
   readonly most: number;
   /** Words of the interpreter itself: why it could not start, for the most part. */
@@ -76,7 +93,6 @@ export class Zygote {
       zygoteUid: uids.first,
       firstUid: { inside: inside.first, outside: uids.first + 1 },
       limits: options.limits,
-      tmpBytes: options.tmpBytes,
       reserve: options.reserve,
       most: options.most,
     });
@@ -86,13 +102,15 @@ export class Zygote {
     return this.#options.uids;
   }
 
-  /** Forks a sandbox into the slot, whose scratch it takes. `code`: the directory for /handler; '': a standby, which gets it later. */
-  fork(slot: Slot, code: string, handlers: ProcessHandlers): NativeProcess {
-    const { cgroups, limits } = this.#options;
+  /** Forks a sandbox into the slot, whose scratch it takes. */
+  fork(slot: Slot, { code, standby, limits: own }: LeafPlan, handlers: ProcessHandlers): NativeProcess {
+    const { cgroups } = this.#options;
+    const limits = own ?? this.#options.limits;
+    if (own !== undefined) this.slots.limit(slot, own);
     const process = this.#server.fork(
       {
         uid: slot.uid,
-        standby: code === '',
+        standby,
         cgroup: slot.cgroup,
         network: slot.network,
         scratch: slot.scratch,
@@ -120,12 +138,13 @@ export class Zygote {
   }
 
   #spawn(cgroupDirectory: string): { process: NativeProcess; control: number; ended: Promise<void> } {
-    const { native, root, base, staging, onLine } = this.#options;
+    const { native, root, base, staging, program, onLine } = this.#options;
     const cgroup = openSync(cgroupDirectory, 'r');
     const mounts: [number, string][] = [];
     try {
       mounts.push([native.bindTree(root), ''], [native.bindTree(`${base === '/' ? '' : base}/usr`), '/usr']);
       mounts.push([native.devices(), '/dev'], [native.emptyProc(), '/proc']);
+      for (const [path, target] of program.mounts) mounts.push([native.bindTree(path), target]);
       const lines = new Lines(onLine);
       const { promise, resolve } = settled();
       const spawned = native.spawn(
@@ -141,15 +160,8 @@ export class Zygote {
             [rlimit.locked, 1 << 20],
             [rlimit.messages, 819_200],
           ],
-          argv: ['/usr/bin/python3', '-I', '/runtime/zygote.py'],
-          environment: [
-            'PATH=/usr/local/bin:/usr/bin:/bin',
-            'HOME=/tmp',
-            'USER=lambda',
-            'LANG=C.UTF-8',
-            'TMPDIR=/tmp',
-            'LD_PRELOAD=/runtime/guest.so',
-          ],
+          argv: program.argv,
+          environment: program.environment,
         },
         {
           onFrame: () => {},

@@ -1,0 +1,201 @@
+// The sandboxes of one runtime: the zygote that they are forked from, those that wait for a lambda, those that run.
+import { WorkerError } from '../../errors.ts';
+import type { ColdClass, SandboxSpec } from '../sandbox.ts';
+import { ZygoteKeeper } from '../zygote/keeper.ts';
+import type { Nursery } from '../zygote/nursery.ts';
+import type { StandbyRange } from '../zygote/refill.ts';
+import type { Slot } from '../zygote/slots.ts';
+import type { Zygote, ZygoteProgram } from '../zygote/zygote.ts';
+import type { Cgroups } from './cgroups.ts';
+import { Leaf, type LeafOwner, type Received } from './leaf.ts';
+import { Standbys } from './standbys.ts';
+
+export interface PoolOptions {
+  readonly program: ZygoteProgram;
+  /** What a sandbox is called that was forked for its call: `spawned` when its program starts from nothing. */
+  readonly forked: 'forked' | 'spawned';
+  readonly nursery: Nursery;
+  readonly cgroups: Cgroups;
+  readonly received: Received;
+  readonly standbys: StandbyRange;
+  readonly maxSandboxes: number;
+  nextId(): string;
+  log(level: 'warn' | 'error', text: string): void;
+}
+
+/** Slots kept ready beyond the standbys: a burst of that many cold calls waits for none. */
+const reserveForBursts = 8;
+/** Of a worker's uids, so that some are left for other pools and for zygotes of one sandbox. */
+const mostSlots = 16_000;
+
+export class Pool implements LeafOwner {
+  readonly #options: PoolOptions;
+  readonly #keeper: ZygoteKeeper;
+  readonly #standbys: Standbys;
+  /** Those that have a slot, and whose it is. */
+  readonly #leaves = new Map<Leaf, Zygote>();
+  /** Those whose first request has no answer yet. */
+  readonly #starting = new Set<Leaf>();
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    const { nursery, program, standbys, maxSandboxes, log } = options;
+    const reserve = standbys.least + reserveForBursts;
+    this.#keeper = new ZygoteKeeper({
+      nursery,
+      program,
+      slots: { reserve, most: Math.min(maxSandboxes + standbys.most + reserveForBursts, mostSlots) },
+      onServing: () => this.#standbys.refillSoon(),
+      onGone: () => this.#standbys.clear(), // their memory is the old one's
+      log,
+    });
+    this.#standbys = new Standbys({
+      range: standbys,
+      starting: () => this.#starting.size,
+      begin: (ready) => this.#beginStandby(ready),
+      onQuiet: () => this.#keeper.serving?.slots.refill(),
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#keeper.start();
+  }
+
+  create(spec: SandboxSpec): Leaf {
+    this.#standbys.noteColdStart();
+    if (spec.cold === 'spawned' && this.#options.forked !== 'spawned') return this.#spawned(spec);
+    // A standby is sealed with the limits of all.
+    if (spec.cold !== 'forked' && spec.cold !== 'spawned' && spec.limits === undefined) {
+      const standby = this.#standby(spec);
+      if (standby !== undefined) return standby;
+    }
+    if (spec.cold === 'standby') {
+      this.#standbys.refillSoon();
+      throw new WorkerError('force-start-unmet', { detail: 'no standby is waiting' });
+    }
+    return this.#forked(spec);
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    return {
+      zygote: this.#keeper.at,
+      standbys: this.#standbys.count,
+      sandboxes: this.#leaves.size - this.#standbys.count,
+      slots: this.#keeper.serving?.slots.counts,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#standbys.close();
+    const leaves = [...this.#leaves.keys(), ...this.#starting].map((leaf) => leaf.close());
+    this.#keeper.close();
+    await Promise.all(leaves);
+  }
+
+  // ---- LeafOwner
+
+  gone(leaf: Leaf): void {
+    const zygote = this.#leaves.get(leaf);
+    this.#leaves.delete(leaf);
+    this.#starting.delete(leaf);
+    this.#standbys.remove(leaf);
+    if (leaf.slot !== undefined) zygote?.slots.give(leaf.slot);
+    if (!this.#closed) this.#standbys.refillSoon();
+  }
+
+  started(leaf: Leaf): void {
+    this.#starting.delete(leaf);
+    this.#standbys.refillSoon();
+  }
+
+  oomKilled(slot: Slot): boolean {
+    const kills = this.#options.cgroups.oomKills(slot.directory);
+    const more = kills > slot.oomKills;
+    slot.oomKills = kills;
+    return more;
+  }
+
+  // ---- ways to start
+
+  #standby(spec: SandboxSpec): Leaf | undefined {
+    for (let leaf = this.#standbys.take(); leaf !== undefined; leaf = this.#standbys.take()) {
+      try {
+        if (!leaf.attach(spec)) continue; // it has died; gone() follows
+      } catch (cause) {
+        void leaf.close(); // gone() follows
+        throw new WorkerError('start-failed', { cause });
+      }
+      this.#starting.add(leaf);
+      return leaf;
+    }
+    return undefined;
+  }
+
+  #beginStandby(ready: () => void): Leaf | undefined {
+    const zygote = this.#keeper.serving;
+    if (this.#closed || zygote === undefined) return undefined;
+    const leaf = new Leaf(this.#options.nextId(), 'standby', this, this.#options.received);
+    this.#fork(zygote, leaf, undefined, ready);
+    return leaf;
+  }
+
+  #forked(spec: SandboxSpec): Leaf {
+    const serving = this.#keeper.serving !== undefined;
+    if (spec.cold === 'forked' && (!serving || this.#options.forked !== 'forked')) {
+      throw new WorkerError('force-start-unmet', { detail: serving ? 'this runtime cannot be forked' : 'no zygote is serving' });
+    }
+    const leaf = this.#leaf(serving ? this.#options.forked : 'spawned', spec);
+    this.#keeper.whenServing((zygote) => (zygote instanceof Error ? leaf.abandon(zygote) : this.#fork(zygote, leaf, spec)));
+    return leaf;
+  }
+
+  // A zygote of its own: the interpreter starts from nothing, forks once, and goes.
+  #spawned(spec: SandboxSpec): Leaf {
+    const { nursery, program } = this.#options;
+    const leaf = this.#leaf('spawned', spec);
+    try {
+      const zygote = nursery.make({
+        program,
+        reserve: 1,
+        most: 1,
+        onServing: (own) => this.#fork(own, leaf, spec),
+        onGone: (_, reason) => leaf.slot ?? leaf.abandon(new Error(reason)),
+      });
+      void leaf.closed.then(() => nursery.retire(zygote));
+    } catch (cause) {
+      leaf.abandon(cause);
+    }
+    return leaf;
+  }
+
+  #leaf(start: ColdClass, spec: SandboxSpec): Leaf {
+    const leaf = new Leaf(this.#options.nextId(), start, this, this.#options.received);
+    leaf.adopt(spec);
+    this.#starting.add(leaf);
+    return leaf;
+  }
+
+  /** `spec`: undefined for a standby. */
+  #fork(zygote: Zygote, leaf: Leaf, spec: SandboxSpec | undefined, onReady?: () => void): void {
+    const plan = { code: spec?.code.dir ?? '', standby: spec === undefined, limits: spec?.limits };
+    zygote.slots.take((slot) => {
+      if (slot instanceof Error) {
+        leaf.abandon(slot);
+        return;
+      }
+      if (leaf.isGone) {
+        zygote.slots.give(slot); // it was given up while it waited
+        return;
+      }
+      this.#leaves.set(leaf, zygote);
+      try {
+        leaf.begin(zygote.fork(slot, plan, leaf.handlers), slot, onReady);
+      } catch (cause) {
+        leaf.slot = slot;
+        leaf.abandon(cause);
+      }
+    });
+  }
+}
