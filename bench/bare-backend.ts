@@ -24,6 +24,7 @@ export async function startBareBackend(setting: Setting): Promise<{ readonly bac
     strict: false,
     standbys: { least: 0, most: 0 },
     maxSandboxes: 16,
+    lambdaZygotes: 0,
     log: (level, text, cause) => {
       if (level === 'error') throw new Error(text, { cause });
     },

@@ -13,6 +13,8 @@ import { SockBackend } from './sandbox/sock/backend.ts';
 import { loadNative, type Native } from './sandbox/sock/native.ts';
 
 const mib = 1 << 20;
+/** A lambda's own zygote is an interpreter and all that its handler imports. */
+const mostLambdaZygotes = 8;
 /** Closing is a matter of milliseconds; whatever keeps it from ending must not keep the worker. */
 const closeLimitMs = 30_000;
 
@@ -36,8 +38,9 @@ export async function runWorker(config: Config): Promise<void> {
       tmpBytes: limits.tmp_mb * mib,
     },
     strict: limits.enforce === 'strict',
-    standbys: { least: config.standbys, most: Math.max(config.standbys, 8) },
+    standbys: { least: config.standbys, most: config.max_standbys },
     maxSandboxes,
+    lambdaZygotes: config.lambda_zygotes === 'auto' ? mostLambdaZygotes : 0,
     log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
   });
   const pool = new UnpackPool();

@@ -134,6 +134,8 @@ export interface Backend {
   start(): Promise<void>;
   /** Starts a sandbox. Throws a WorkerError when the class asked for cannot be had. */
   create(spec: SandboxSpec): Sandbox;
+  /** No further sandbox of this code will be asked for: what was kept for it may go. */
+  forget(lambda: string, code: Code): void;
   status(): Readonly<Record<string, unknown>>;
   close(): Promise<void>;
 }

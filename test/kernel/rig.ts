@@ -80,6 +80,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
     limits: { memoryBytes: 128 * mib, swapBytes: 0, processes: 16, cpuPercent: 100, tmpBytes: 16 * mib },
     strict: false,
     maxSandboxes: 64,
+    lambdaZygotes: 0,
     log: (level, text, cause) => {
       log.push(`${level}: ${text}${cause === undefined ? '' : ` (${String(cause)})`}`);
       for (const listener of listeners) listener(text);

@@ -2,14 +2,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkerError } from '../../errors.ts';
-import type { Backend, Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
+import type { Backend, Code, Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
 import { Nursery } from '../zygote/nursery.ts';
 import type { StandbyRange } from '../zygote/refill.ts';
 import { buildRoot } from './base-root.ts';
 import { Cgroups } from './cgroups.ts';
 import { Received } from './leaf.ts';
 import type { Native } from './native.ts';
-import { Pool } from './pool.ts';
+import { OwnZygotes } from './own-zygotes.ts';
+import { Pool, type PoolOptions } from './pool.ts';
 import { UidRange } from './uids.ts';
 
 export interface SockOptions {
@@ -23,6 +24,8 @@ export interface SockOptions {
   readonly strict: boolean;
   readonly standbys: StandbyRange;
   readonly maxSandboxes: number;
+  /** How many lambdas may have a zygote of their own. */
+  readonly lambdaZygotes: number;
   log(level: 'info' | 'warn' | 'error', text: string, detail?: unknown): void;
 }
 
@@ -44,6 +47,7 @@ export class SockBackend implements Backend {
   readonly #uids: UidRange;
   readonly #nursery: Nursery;
   readonly #python: Pool;
+  readonly #own: OwnZygotes;
   #ids = 0;
   #closed = false;
 
@@ -55,7 +59,7 @@ export class SockBackend implements Backend {
     buildRoot(join(workerDir, 'root'), base);
     mkdirSync(join(workerDir, 'staging'), { recursive: true });
     this.#nursery = new Nursery({ native, cgroups: this.#cgroups, uids: this.#uids, workerDir, base, limits, log });
-    this.#python = new Pool({
+    const shared: PoolOptions = {
       program: python,
       forked: 'forked',
       nursery: this.#nursery,
@@ -63,9 +67,13 @@ export class SockBackend implements Backend {
       received: new Received(native.received),
       standbys,
       maxSandboxes,
+      own: undefined,
       nextId: () => `${++this.#ids}`,
+      onLoaded: (spec, loadMs) => this.#own.loaded(spec, loadMs),
       log,
-    });
+    };
+    this.#python = new Pool(shared);
+    this.#own = new OwnZygotes(shared, options.lambdaZygotes);
   }
 
   start(): Promise<void> {
@@ -74,16 +82,20 @@ export class SockBackend implements Backend {
 
   create(spec: SandboxSpec): Sandbox {
     if (this.#closed) throw new WorkerError('draining');
-    return this.#python.create(spec);
+    return (this.#own.find(spec) ?? this.#python).create(spec);
+  }
+
+  forget(lambda: string, code: Code): void {
+    this.#own.forget(lambda, code);
   }
 
   status(): Readonly<Record<string, unknown>> {
-    return { backend: 'sock', ...this.#python.status(), limitsNotEnforced: this.#cgroups.missing };
+    return { backend: 'sock', ...this.#python.status(), lambdaZygotes: this.#own.count, limitsNotEnforced: this.#cgroups.missing };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#python.close();
+    await Promise.all([this.#own.close(), this.#python.close()]);
     await this.#nursery.close();
     this.#cgroups.close();
     this.#uids.close();

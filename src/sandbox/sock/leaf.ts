@@ -12,8 +12,8 @@ import { frameType, type NativeProcess, type ProcessHandlers } from './native.ts
 export interface LeafOwner {
   /** The process is gone and reaped; the slot may go back. */
   gone(leaf: Leaf): void;
-  /** The first request has its answer. */
-  started(leaf: Leaf): void;
+  /** The first request has its answer; loading the handler took so long of it. */
+  started(leaf: Leaf, loadMs: number): void;
   /** Whether the kernel has ended it for its memory. */
   oomKilled(slot: Slot): boolean;
 }
@@ -79,6 +79,10 @@ export class Leaf implements Sandbox, Wire {
     }
     this.#state = { at: 'running' };
     for (const frames of this.#unsent.splice(0)) process.write(frames);
+  }
+
+  get spec(): SandboxSpec | undefined {
+    return this.#spec;
   }
 
   get isGone(): boolean {
@@ -212,10 +216,10 @@ export class Leaf implements Sandbox, Wire {
   }
 
   #onEnd(conversation: Conversation, offset: number, length: number): void {
-    const first = conversation.number === 1;
+    const timing = this.#timing(offset);
     this.#over(conversation.number);
-    conversation.onEnd(this.#timing(offset), this.#afterTiming(offset, length));
-    if (first) this.#owner.started(this);
+    conversation.onEnd(timing, this.#afterTiming(offset, length));
+    if (conversation.number === 1) this.#owner.started(this, timing.loaded === 0 ? 0 : timing.loaded - timing.received);
   }
 
   #over(number: number): Conversation | undefined {

@@ -19,8 +19,19 @@ export interface PoolOptions {
   readonly received: Received;
   readonly standbys: StandbyRange;
   readonly maxSandboxes: number;
+  /** The one lambda that it is for: its code is in the zygote already, and loaded. Undefined: for all. */
+  readonly own: OwnZygote | undefined;
   nextId(): string;
+  /** A sandbox has answered its first request; it took so long to load the handler. */
+  onLoaded(spec: SandboxSpec, loadMs: number): void;
   log(level: 'warn' | 'error', text: string): void;
+}
+
+export interface OwnZygote {
+  onLine(line: string): void;
+  /** It serves, or is gone for good. */
+  onServing(): void;
+  onGone(): void;
 }
 
 /** Slots kept ready beyond the standbys: a burst of that many cold calls waits for none. */
@@ -40,14 +51,22 @@ export class Pool implements LeafOwner {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    const { nursery, program, standbys, maxSandboxes, log } = options;
+    const { nursery, program, standbys, maxSandboxes, own, log } = options;
     const reserve = standbys.least + reserveForBursts;
     this.#keeper = new ZygoteKeeper({
       nursery,
       program,
       slots: { reserve, most: Math.min(maxSandboxes + standbys.most + reserveForBursts, mostSlots) },
-      onServing: () => this.#standbys.refillSoon(),
-      onGone: () => this.#standbys.clear(), // their memory is the old one's
+      replace: own === undefined,
+      onLine: own?.onLine,
+      onServing: () => {
+        own?.onServing();
+        this.#standbys.refillSoon();
+      },
+      onGone: () => {
+        own?.onGone();
+        this.#standbys.clear(); // their memory is the old one's
+      },
       log,
     });
     this.#standbys = new Standbys({
@@ -86,12 +105,18 @@ export class Pool implements LeafOwner {
     };
   }
 
-  async close(): Promise<void> {
+  /** Nothing more will be asked of it; what runs goes on. Resolves when nothing does. */
+  async retire(): Promise<void> {
     this.#closed = true;
     this.#standbys.close();
-    const leaves = [...this.#leaves.keys(), ...this.#starting].map((leaf) => leaf.close());
     this.#keeper.close();
-    await Promise.all(leaves);
+    await Promise.all(this.#all().map(({ closed }) => closed));
+  }
+
+  async close(): Promise<void> {
+    const retired = this.retire();
+    for (const leaf of this.#all()) void leaf.close();
+    await retired;
   }
 
   // ---- LeafOwner
@@ -105,7 +130,8 @@ export class Pool implements LeafOwner {
     if (!this.#closed) this.#standbys.refillSoon();
   }
 
-  started(leaf: Leaf): void {
+  started(leaf: Leaf, loadMs: number): void {
+    if (leaf.spec !== undefined) this.#options.onLoaded(leaf.spec, loadMs);
     this.#starting.delete(leaf);
     this.#standbys.refillSoon();
   }
@@ -115,6 +141,10 @@ export class Pool implements LeafOwner {
     const more = kills > slot.oomKills;
     slot.oomKills = kills;
     return more;
+  }
+
+  #all(): readonly Leaf[] {
+    return [...this.#leaves.keys(), ...this.#starting];
   }
 
   // ---- ways to start
@@ -160,6 +190,7 @@ export class Pool implements LeafOwner {
         program,
         reserve: 1,
         most: 1,
+        onLine: undefined,
         onServing: (own) => this.#fork(own, leaf, spec),
         onGone: (_, reason) => leaf.slot ?? leaf.abandon(new Error(reason)),
       });
@@ -179,7 +210,8 @@ export class Pool implements LeafOwner {
 
   /** `spec`: undefined for a standby. */
   #fork(zygote: Zygote, leaf: Leaf, spec: SandboxSpec | undefined, onReady?: () => void): void {
-    const plan = { code: spec?.code.dir ?? '', standby: spec === undefined, limits: spec?.limits };
+    const code = this.#options.own === undefined ? (spec?.code.dir ?? '') : '';
+    const plan = { code, standby: spec === undefined, limits: spec?.limits };
     zygote.slots.take((slot) => {
       if (slot instanceof Error) {
         leaf.abandon(slot);

@@ -1,4 +1,4 @@
-// Keeps one zygote serving: when it is gone, starts another.
+// Keeps one zygote serving: when it is gone, starts another, if it is one that must be there.
 import type { Nursery } from './nursery.ts';
 import type { Zygote, ZygoteProgram } from './zygote.ts';
 
@@ -6,6 +6,10 @@ export interface KeeperOptions {
   readonly nursery: Nursery;
   readonly program: ZygoteProgram;
   readonly slots: { readonly reserve: number; readonly most: number };
+  /** Whether another takes its place when it is gone. */
+  readonly replace: boolean;
+  /** What it writes; undefined: the worker's log. */
+  readonly onLine: ((line: string) => void) | undefined;
   onServing(): void;
   /** What was forked from it may live on, but nothing more is forked from it. */
   onGone(): void;
@@ -65,11 +69,12 @@ export class ZygoteKeeper {
   }
 
   #start(): void {
-    const { nursery, program, slots } = this.#options;
+    const { nursery, program, slots, onLine } = this.#options;
     try {
       const zygote = nursery.make({
         program,
         ...slots,
+        onLine,
         onServing: (served) => {
           if (this.#state.at !== 'starting') return;
           this.#state = { at: 'serving', zygote: served };
@@ -88,14 +93,14 @@ export class ZygoteKeeper {
   #gone(zygote: Zygote, reason: string): void {
     if (this.#state.at === 'closed') return;
     const level = this.#state.at === 'serving' ? 'warn' : 'error';
-    this.#options.log(level, `the zygote is gone: ${reason}; starting another`);
+    if (this.#options.replace) this.#options.log(level, `the zygote is gone: ${reason}; starting another`);
     this.#down(new Error(`start the zygote: ${reason}`));
     this.#options.onGone();
     this.#options.nursery.retire(zygote);
   }
 
   #down(error: Error): void {
-    this.#state = { at: 'down', retry: setTimeout(() => this.#start(), this.#retryMs) };
+    this.#state = this.#options.replace ? { at: 'down', retry: setTimeout(() => this.#start(), this.#retryMs) } : { at: 'closed' };
     this.#retryMs = Math.min(this.#retryMs * 2, retry.last);
     this.#answer(error);
   }

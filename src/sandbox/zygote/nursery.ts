@@ -22,6 +22,8 @@ export interface ZygotePlan {
   /** Slots kept ready, and slots at most. */
   readonly reserve: number;
   readonly most: number;
+  /** What it writes; undefined: the worker's log. */
+  readonly onLine: ((line: string) => void) | undefined;
   onServing(zygote: Zygote): void;
   onGone(zygote: Zygote, reason: string): void;
 }
@@ -36,7 +38,7 @@ export class Nursery {
   }
 
   /** Starts a zygote. Throws with what could not be done. */
-  make({ program, reserve, most, onServing, onGone }: ZygotePlan): Zygote {
+  make({ program, reserve, most, onLine, onServing, onGone }: ZygotePlan): Zygote {
     const { native, cgroups, uids, workerDir, base, limits, log } = this.#options;
     const size = most + 1;
     const first = uids.take(size);
@@ -55,7 +57,7 @@ export class Nursery {
           program,
           reserve,
           most,
-          onLine: (line) => log('warn', `zygote: ${line}`),
+          onLine: onLine ?? ((line) => log('warn', `zygote: ${line}`)),
           onGone: (reason) => onGone(zygote, reason),
         },
         () => onServing(zygote),

@@ -65,6 +65,7 @@ export function fakeBackend(): FakeBackend {
       sandboxes.push(sandbox);
       return sandbox;
     },
+    forget: () => {},
     status: () => ({}),
     close: async () => {},
   };
