@@ -2,11 +2,11 @@
 
 const nothing = new Uint8Array(0);
 
-/** Copies a chunk out of memory that its owner takes back. (`Buffer.from(arrayBuffer)` would share it.) */
-export function copy(chunk: ArrayBuffer): Uint8Array {
-  if (chunk.byteLength === 0) return nothing;
-  const bytes = Buffer.allocUnsafe(chunk.byteLength);
-  bytes.set(new Uint8Array(chunk));
+/** Copies a chunk out of memory that its owner takes back. */
+export function copy(chunk: Uint8Array): Uint8Array {
+  if (chunk.length === 0) return nothing;
+  const bytes = Buffer.allocUnsafe(chunk.length);
+  bytes.set(chunk);
   return bytes;
 }
 
@@ -23,11 +23,11 @@ export class Gathering {
   }
 
   /** False when the body is over the limit; the chunk is not kept then. */
-  add(chunk: ArrayBuffer): boolean {
-    const length = this.#length + chunk.byteLength;
+  add(chunk: Uint8Array): boolean {
+    const length = this.#length + chunk.length;
     if (length > this.#limit) return false;
     if (length > this.#bytes.length) this.#grow(length);
-    this.#bytes.set(new Uint8Array(chunk), this.#length);
+    this.#bytes.set(chunk, this.#length);
     this.#length = length;
     return true;
   }

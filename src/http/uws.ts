@@ -7,10 +7,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { RequestBody } from '../sandbox/sandbox.ts';
+import { copy } from './body.ts';
 import type { Engine, Exchange, Listening, ListenOptions } from './engine.ts';
 import { type Headers, head } from './head.ts';
+import { IncomingBody } from './incoming-body.ts';
 import { addresses, listenError, shortAddress } from './port.ts';
-import { UwsBody } from './uws-body.ts';
 
 /** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits. Must not throw itself. */
 export type Fault = (cause: unknown) => void;
@@ -165,7 +166,7 @@ class UwsExchange implements Exchange {
   #res: HttpResponse | undefined;
   /** Undefined once the handler has returned. */
   #req: HttpRequest | undefined;
-  #body: UwsBody | undefined;
+  #body: IncomingBody | undefined;
   #reply: ReplyState = { at: 'none' };
 
   constructor(server: Server, res: HttpResponse, req: HttpRequest) {
@@ -201,10 +202,11 @@ class UwsExchange implements Exchange {
     // What is no number is refused by the parser, after the handler.
     const told = Number(this.header('content-length')) || 0;
     const open = () => this.#res !== undefined && this.#reply.at !== 'whole' && this.#reply.at !== 'over';
-    const body = new UwsBody(res, { limit, enough, told, open, begin: (b) => this.#guard(() => then(b)), over: () => this.#guard(over) });
+    const begin = (whole: RequestBody) => this.#guard(() => then(whole));
+    const body = new IncomingBody(res, { limit, enough, told, own: copy, open, begin, over: () => this.#guard(over) });
     this.#body = body;
     if (told > limit) body.refuse(true);
-    else res.onData((chunk, last) => body.take(chunk, last));
+    else res.onData((chunk, last) => body.take(new Uint8Array(chunk), last));
   }
 
   reply(status: number, headers: Headers, body: string | Uint8Array): void {
@@ -267,14 +269,12 @@ class UwsExchange implements Exchange {
       if (reply.taken + reply.rest.length < reply.length) this.destroy();
       return; // what the socket has not taken yet follows, and completes the reply
     }
-    // A reply cannot be completed while the rest of its request is unread: the connection ends with it then.
-    const early = this.#body !== undefined && !this.#body.whole;
     this.#body?.stop();
     this.#corked(res, reply, () => {
       this.#reply = { at: 'over' };
       this.#res = undefined;
       if (reply.bodiless) res.endWithoutBody();
-      else res.end(undefined, reply.close && !early);
+      else res.end(); // where the connection is to close, the head says so: asking for it here would write that once more, into the body
       return true;
     });
   }

@@ -1,19 +1,21 @@
-// The body of one request on uWebSockets: gathered until it is enough, then handed on chunk by chunk.
+// The body of one request, as either engine gives it: gathered until it is enough, then handed on chunk by chunk.
 import type { BodyRest, RequestBody } from '../sandbox/sandbox.ts';
-import { copy, Gathering } from './body.ts';
+import { Gathering } from './body.ts';
 
-/** What it uses of a response. */
+/** What lets the client send, or not. */
 interface Pausable {
   pause(): void;
   resume(): void;
 }
 
-export interface UwsBodyOptions {
+export interface IncomingBodyOptions {
   readonly limit: number;
   readonly enough: number;
   /** The length that the client announced, 0 when it did not. */
   readonly told: number;
-  /** Whether the exchange still goes on; afterwards what comes is dropped, and the response is not touched. */
+  /** A chunk as bytes of our own: a copy, where the engine takes its memory back. */
+  own(chunk: Uint8Array): Uint8Array;
+  /** Whether the exchange still goes on; afterwards what comes is dropped, and the source is not touched. */
   open(): boolean;
   begin(body: RequestBody): void;
   over(): void;
@@ -22,9 +24,9 @@ export interface UwsBodyOptions {
 /** `handed`: what comes goes to `rest`'s reader. `over`: it is too long, or nobody wants the rest. */
 type State = 'gathering' | 'handed' | 'whole' | 'over';
 
-export class UwsBody implements BodyRest {
-  readonly #res: Pausable;
-  readonly #options: UwsBodyOptions;
+export class IncomingBody implements BodyRest {
+  readonly #source: Pausable;
+  readonly #options: IncomingBodyOptions;
   readonly #kept: { bytes: Uint8Array; last: boolean }[] = [];
   #gathering: Gathering | undefined;
   #reader: ((bytes: Uint8Array, last: boolean) => void) | undefined;
@@ -32,8 +34,8 @@ export class UwsBody implements BodyRest {
   #length = 0;
   #paused = false;
 
-  constructor(res: Pausable, options: UwsBodyOptions) {
-    this.#res = res;
+  constructor(source: Pausable, options: IncomingBodyOptions) {
+    this.#source = source;
     this.#options = options;
   }
 
@@ -42,7 +44,7 @@ export class UwsBody implements BodyRest {
     return this.#state === 'whole';
   }
 
-  take(chunk: ArrayBuffer, last: boolean): void {
+  take(chunk: Uint8Array, last: boolean): void {
     if (this.#state === 'over' || !this.#options.open()) return;
     this.#length += chunk.byteLength;
     if (this.#length > this.#options.limit) {
@@ -50,7 +52,7 @@ export class UwsBody implements BodyRest {
       return;
     }
     if (this.#state === 'gathering') this.#gather(chunk, last);
-    else this.#pass(copy(chunk), last);
+    else this.#pass(this.#options.own(chunk), last);
   }
 
   /** It is longer than allowed: the sender waits, and nothing of the rest is read. */
@@ -73,27 +75,27 @@ export class UwsBody implements BodyRest {
 
   read(chunk: (bytes: Uint8Array, last: boolean) => void): void {
     this.#reader = chunk;
-    for (const { bytes, last } of this.#kept.splice(0)) chunk(bytes, last);
-    this.resume();
+    this.resume(); // before the chunks that wait: their reader may pause
+    for (const { bytes, last } of this.#kept.splice(0)) if (this.#options.open()) chunk(bytes, last);
   }
 
   pause(): void {
     if (this.#paused || !this.#options.open()) return;
     this.#paused = true;
-    this.#res.pause();
+    this.#source.pause();
   }
 
   resume(): void {
     if (!this.#paused || !this.#options.open()) return;
     this.#paused = false;
-    this.#res.resume();
+    this.#source.resume();
   }
 
-  #gather(chunk: ArrayBuffer, last: boolean): void {
-    const { limit, enough, told, begin } = this.#options;
+  #gather(chunk: Uint8Array, last: boolean): void {
+    const { limit, enough, told, own, begin } = this.#options;
     if (this.#gathering === undefined && last) {
       this.#state = 'whole';
-      begin({ first: copy(chunk), rest: undefined });
+      begin({ first: own(chunk), rest: undefined });
       return;
     }
     this.#gathering ??= new Gathering(limit, Math.min(told, enough));
