@@ -66,7 +66,11 @@ export const inert = {
     .describe('Credentials by registry host: a username and a password, or a token.'),
   storage: z
     .strictObject(
-      { root: storage().describe('Root.'), scratch: storage().describe('Scratch.'), code: storage().describe('Code.') },
+      {
+        root: storage().describe('The root file system.'),
+        scratch: storage().describe('The directory /host.'),
+        code: storage().describe('The directory of the code.'),
+      },
       'an object',
     )
     .optional()
@@ -87,13 +91,16 @@ export const inert = {
   sandbox_config: z.unknown().optional().describe('Anything: OpenLambda hands it to sandboxes.'),
 };
 
+/** OpenLambda's older name of installer_limits.mem_mb, in `limits`; the other keys of `limits` do something. */
+export const inertLimits = { installer_mem_mb: count().describe("OpenLambda's older name of installer_limits.mem_mb.") };
+
 /** OpenLambda's booleans in `trace`; the other keys of `trace` do something. */
 export const inertTrace = {
-  cgroups: boolean().describe('Trace cgroups.'),
-  memory: boolean().describe('Trace memory.'),
-  evictor: boolean().describe('Trace the evictor.'),
-  package: boolean().describe('Trace packages.'),
-  latency: boolean().describe('Trace latencies.'),
+  cgroups: boolean().describe('Whether OpenLambda traces cgroups.'),
+  memory: boolean().describe('Whether it traces memory.'),
+  evictor: boolean().describe('Whether it traces the evictor.'),
+  package: boolean().describe('Whether it traces packages.'),
+  latency: boolean().describe('Whether it traces latencies.'),
 };
 
 const packages = 'packages are not installed by this version';
@@ -107,6 +114,7 @@ const reasons: readonly (readonly [path: string, why: string, fine?: unknown])[]
   ['import_cache_tree', zygotes],
   ['docker', 'this version has no docker backend'],
   ['installer_limits', packages],
+  ['limits.installer_mem_mb', packages],
   ['features.import_cache', zygotes],
   ['features.downsize_paused_mem', 'frozen sandboxes are not shrunk by this version'],
   ['features.enable_seccomp', 'seccomp is always on', true],

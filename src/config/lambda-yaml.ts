@@ -33,7 +33,7 @@ export function readYaml(text: string): YamlText {
     return { value, written: (key) => entries(document, key) };
   } catch (cause) {
     if (cause instanceof ReferenceError)
-      throw new YamlProblems(['an alias (*name) has no anchor (&name) before it, or is in it'], { cause });
+      throw new YamlProblems(['an alias (*name) has no anchor (&name) before it, or aliases multiply each other'], { cause });
     throw cause;
   }
 }

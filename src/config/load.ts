@@ -18,7 +18,7 @@ export { ConfigError };
  * `worker_url` has no brackets, `log_output` is `stdout` or an absolute file, `limits.runtime_sec` is above 0.
  */
 export type Config = Readonly<Omit<Checked, 'limits' | 'trace'>> & {
-  readonly limits: Readonly<Omit<Checked['limits'], 'max_runtime_default'>>;
+  readonly limits: Readonly<Omit<Checked['limits'], 'max_runtime_default' | 'installer_mem_mb'>>;
   readonly log_output: string;
   readonly mem_pool_mb: number;
   readonly max_standbys: number;
@@ -57,7 +57,7 @@ function parsedFile(from: string): unknown {
 
 function checked(value: unknown, overrides: readonly Override[]): Config {
   const given = withDocker(value);
-  const origin = (at: Path) => (overrides.some(({ path }) => path.every((key, i) => key === at[i])) ? '-o ' : '');
+  const origin = (at: Path) => (overrides.some(({ path }) => path.every((key, i) => i >= at.length || key === at[i])) ? '-o ' : '');
   const result = file.safeParse(given);
   if (!result.success) throw new ConfigError(problemLines(result.error, { value: given, schema: file, got, origin }));
   const config = filled(activeOnly.parse(given));
@@ -79,7 +79,7 @@ function got(value: unknown, [key]: Path): string {
 }
 
 function filled({ limits, trace, ...rest }: Checked): Config {
-  const { max_runtime_default, ...perSandbox } = limits;
+  const { max_runtime_default, installer_mem_mb: _, ...perSandbox } = limits;
   const workerDir = path.resolve(rest.worker_dir);
   return {
     ...rest,

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
-import { inert, inertTrace } from './inert.ts';
+import { inert, inertLimits, inertTrace } from './inert.ts';
 import { day, positive, sandboxLimits, text, truth, whole } from './values.ts';
 
 const portExpectation = 'a port from 0 to 65535, as a number or a string (0 takes a free one)';
@@ -30,6 +30,7 @@ const limits = {
     .enum(['best-effort', 'strict'], '"best-effort" or "strict"')
     .default('best-effort')
     .describe('"strict" refuses to start where a limit cannot be enforced; "best-effort" says so and runs.'),
+  ...inertLimits,
 };
 
 /** The keys that do something. */
@@ -46,12 +47,12 @@ export const active = {
       ],
       portExpectation,
     )
-    .default(8080)
+    .prefault(8080)
     .describe('The TCP port of the front end, as a number or a string; 0 takes a free one.'),
   worker_url: text(hostExpectation)
     .transform((value) => value.replace(/^\[(.*:.*)\]$/, '$1'))
     .refine((value) => /^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?\.?$/i.test(value) || isIP(value) !== 0, hostExpectation)
-    .default('localhost')
+    .prefault('localhost')
     .describe('The host to listen on. Anything but loopback needs admin_token, or the admin API is off.'),
   admin_token: z
     .string(tokenExpectation)
