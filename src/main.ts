@@ -76,7 +76,8 @@ export async function runWorker(config: Config): Promise<void> {
       await backend.close();
       throw cause;
     });
-  process.stdout.write(`listening on http://${config.worker_url}:${listening.port} (${engine.name})\n`);
+  const host = config.worker_url.includes(':') ? `[${config.worker_url}]` : config.worker_url;
+  process.stdout.write(`listening on http://${host}:${listening.port} (${engine.name})\n`);
 
   const signal = await stop;
   log.info(`${signal}: finishing what was accepted`);
