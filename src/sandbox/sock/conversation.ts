@@ -167,7 +167,7 @@ export class Conversation implements Ongoing {
     if (now.length > 0 || last) this.#wire.send(bodyFrame(this.number, now, last && rest.length === 0));
     if (rest.length === 0) return;
     this.#held = { bytes: rest, last };
-    if (!last) this.request.body.rest?.pause();
+    if (!last && this.#reading) this.request.body.rest?.pause();
   }
 
   // ---- the reply
@@ -197,7 +197,7 @@ interface RepliedHead extends ReplyHead {
 function repliedHead(payload: Buffer): RepliedHead | undefined {
   try {
     const head: unknown = JSON.parse(payload.toString('utf8'));
-    if (typeof head !== 'object' || head === null) return undefined;
+    if (typeof head !== 'object' || head === null || Array.isArray(head)) return undefined;
     const { status = 200, error, headers } = head as { status?: unknown; error?: unknown; headers?: unknown };
     if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return undefined;
     if (error !== undefined && error !== 'handler-raised' && error !== 'event-invalid') return undefined;
