@@ -10,6 +10,7 @@ const method = z.custom<string | readonly string[]>(
   methods,
 );
 const schedule = 'a cron schedule of five fields ("*/5 * * * *") or a name like "@hourly"';
+const cron = /^((CRON_)?TZ=\S+ +)?(@\w+( +[\w.]+)?|([\w*/,?-]+\s+){4}[\w*/,?-]+)$/;
 const words = 'a list of one or more strings';
 const enabled = 'true or false';
 
@@ -27,12 +28,7 @@ const flag = z.union(
 
 const triggers = {
   http: z.array(z.strictObject({ method: method.nullish() }, 'a mapping'), 'a list').nullish(),
-  cron: z
-    .array(
-      z.strictObject({ schedule: z.string(schedule).regex(/^(@\w+( \w+)?|([\w*/,?-]+\s+){4}[\w*/,?-]+)$/, schedule) }, 'a mapping'),
-      'a list',
-    )
-    .nullish(),
+  cron: z.array(z.strictObject({ schedule: z.string(schedule).regex(cron, schedule) }, 'a mapping'), 'a list').nullish(),
   kafka: z
     .array(
       z.strictObject(

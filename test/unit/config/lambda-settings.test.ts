@@ -91,7 +91,7 @@ for (const [word, expected] of [
 test('triggers that this version does not serve are checked, and warned of', () => {
   const yaml = `
 triggers:
-  cron: [{schedule: "*/5 * * * *"}, {schedule: "@every 1h"}]
+  cron: [{schedule: "*/5 * * * *"}, {schedule: "@every 1.5h"}, {schedule: "TZ=Asia/Tokyo 30 4 * * MON-FRI"}]
   kafka:
     - {bootstrap_servers: ["localhost:9092"], topics: [t], auto_offset_reset: latest}
 `;
