@@ -6,6 +6,16 @@ const table = {
   'lambda-unknown': [404, 'no such lambda in the registry'],
   'path-unknown': [404, 'no such path; invoke with POST /runLambda/<name> or any method on /run/<name>'],
   'method-not-allowed': [405, 'HTTP method not allowed'],
+  'admin-token': [401, "this path needs the worker's admin_token: Authorization: Bearer <admin_token>"],
+  'admin-local': [
+    403,
+    'this path is for clients on the machine of the worker, not through a proxy; for others, set admin_token in its config and send it',
+  ],
+  'admin-off': [
+    403,
+    'this path is switched off over TCP, since others could reach it; use the socket ol.sock in the worker_dir, or set admin_token in the config',
+  ],
+  'admin-browser': [403, 'this path is not for pages of other sites (by the Origin, Sec-Fetch-Site or Host of the request)'],
   'body-too-large': [413, 'the request body is over the limit of this worker'],
   'event-invalid': [400, 'the request body is not JSON'],
   'force-start': [400, 'X-Force-Start must be one of warm, thawed, standby, forked, spawned'],

@@ -1,11 +1,19 @@
 // Constructs the worker and wires its parts; runs until it is told to stop.
 import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config/load.ts';
-import { routes } from './http/routes.ts';
+import { adminAccess } from './http/admin/access.ts';
+import { Paths } from './http/admin/paths.ts';
+import { listenOnSocket } from './http/admin/socket.ts';
+import { status } from './http/admin/status.ts';
+import { table } from './http/admin/table.ts';
+import { plain } from './http/error-reply.ts';
+import { type RouteDeps, routes } from './http/routes.ts';
 import { uwsEngine } from './http/uws.ts';
 import { Catalog } from './lambda/catalog.ts';
 import { openLog } from './observe/log.ts';
+import { Recorder } from './observe/recorder.ts';
 import { DirectoryRegistry } from './registry/registry.ts';
 import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
@@ -60,18 +68,35 @@ export async function runWorker(config: Config): Promise<void> {
     onLine: (lambda, stream, line, requestId) => log.info({ lambda, stream, requestId }, line),
   });
 
-  let ready = true;
-  const handler = routes({
+  const recorder = new Recorder({ traced: config.trace.requests });
+  let state: 'ready' | 'draining' | 'stopping' = 'ready';
+  const paths = new Paths({
+    access: adminAccess({ adminApi: config.adminApi, token: config.admin_token, host: config.worker_url }),
+    routes: table({
+      status: status({
+        ready: () => state === 'ready',
+        details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
+      }),
+      pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
+    }),
+    onFault: (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message),
+  });
+  const deps: RouteDeps = {
     invoke: (call) => catalog.invoke(call),
-    ready: () => ready,
-    details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
+    accepts: () => state !== 'stopping',
+    paths,
     bodyLimit: limits.body_mb * mib,
     forceStart: config.force_start,
+    sampled: config.trace.requests > 0,
+    record: (finished) => recorder.record(finished),
     log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
-  });
-  const listening = await backend
+  };
+  const [listening, socket] = await backend
     .start()
-    .then(() => engine.listen({ host: config.worker_url, port: config.worker_port, handler }))
+    .then(async () => {
+      const tcp = await engine.listen({ host: config.worker_url, port: config.worker_port, handler: routes(deps) });
+      return [tcp, await listenOnSocket(engine, config.worker_dir, routes(deps, 'socket'), (line) => log.warn(line))] as const;
+    })
     .catch(async (cause: unknown) => {
       await backend.close();
       throw cause;
@@ -80,13 +105,19 @@ export async function runWorker(config: Config): Promise<void> {
   process.stdout.write(`listening on http://${host}:${listening.port} (${engine.name})\n`);
 
   const signal = await stop;
+  if (config.drain_ms > 0) {
+    state = 'draining';
+    log.info(`${signal}: draining for ${config.drain_ms} ms, /status says so`);
+    await setTimeout(config.drain_ms);
+  }
+  state = 'stopping';
   log.info(`${signal}: finishing what was accepted`);
-  ready = false;
   listening.stopAccepting();
   await catalog.drain(AbortSignal.timeout(limits.runtime_sec * 1000));
   const closed = (async () => {
     await catalog.close();
     listening.closeAll();
+    socket.closeAll();
     await backend.close();
     await store.close();
     await pool.close();
@@ -98,7 +129,7 @@ export async function runWorker(config: Config): Promise<void> {
 }
 
 function late(ms: number): Promise<false> {
-  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
+  return setTimeout(ms, false, { ref: false });
 }
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */

@@ -1,6 +1,7 @@
 // The one place that turns an error into a reply.
 import { WorkerError } from '../errors.ts';
 import type { StartClass } from '../sandbox/sandbox.ts';
+import { preferred } from './accept.ts';
 import type { Headers } from './head.ts';
 
 export interface ErrorReply {
@@ -20,6 +21,7 @@ export function errorReply(error: WorkerError, asker: Asker, start?: StartClass)
   const headers: Headers[number][] = [['x-request-id', asker.requestId]];
   if (start !== undefined) headers.push(['x-start-class', start]);
   if (error.status === 429 || error.status === 503) headers.push(['retry-after', '1']);
+  if (error.status === 401) headers.push(['www-authenticate', 'Bearer realm="worker"']);
   if (error.code === 'draining') headers.push(['connection', 'close']);
   if (prefersText(asker.accept)) return { status: error.status, headers: [...headers, plain], body: `${error.message}\n` };
   const body = { error: { code: error.code, message: error.message, requestId: asker.requestId } };
@@ -39,9 +41,6 @@ export function methodNotAllowed(asker: Asker, sent: string, allowed: readonly s
 export const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
 export const json = ['content-type', 'application/json'] as const;
 
-/** Text is named, and JSON is not, or only after it. curl's and fetch's default of any type gets JSON. */
 function prefersText(accept: string): boolean {
-  const text = accept.indexOf('text/plain');
-  const json = accept.indexOf('application/json');
-  return text !== -1 && (json === -1 || text < json);
+  return preferred(accept, ['application/json', 'text/plain']) === 'text/plain';
 }

@@ -1,8 +1,10 @@
 // One invocation as the front end sees it: the Call that goes down, and the reply that comes of it, exactly once.
 import { asWorkerError, WorkerError } from '../errors.ts';
 import type { Call, Outcome, Reply } from '../lambda/call.ts';
+import type { Finished, Trace } from '../observe/finished.ts';
 import type { Phases } from '../observe/phases.ts';
 import type { ReplyHead, RequestBody, RequestHead, StartClass } from '../sandbox/sandbox.ts';
+import { Counted } from './counted.ts';
 import type { Exchange } from './engine.ts';
 import { type Asker, errorReply } from './error-reply.ts';
 import type { Headers } from './head.ts';
@@ -25,6 +27,15 @@ type State =
   | { readonly at: 'begun'; readonly start: StartClass; readonly used: (bytes: number) => void; waiting: number }
   | { readonly at: 'settled' };
 
+export interface InvocationFrom {
+  readonly exchange: Exchange;
+  readonly asker: Asker;
+  /** When the request came: milliseconds of performance.now(). */
+  readonly began: number;
+  readonly trace: Trace;
+  readonly deps: { record(finished: Finished): void; log(entry: LogEntry): void };
+}
+
 export class Invocation implements Call {
   readonly lambda: string;
   readonly head: RequestHead;
@@ -34,23 +45,24 @@ export class Invocation implements Call {
   sandbox: string | undefined = undefined;
   cancel: ((why: WorkerError) => void) | undefined = undefined;
   readonly #exchange: Exchange;
-  readonly #asker: Asker;
-  readonly #log: (entry: LogEntry) => void;
+  readonly #from: InvocationFrom;
   #state: State = { at: 'open' };
+  #gone = false;
+  #status = 0;
+  #bytesOut = 0;
 
-  constructor(
-    given: Pick<Call, 'lambda' | 'head' | 'body' | 'force' | 'phases'>,
-    from: { exchange: Exchange; asker: Asker; log: (entry: LogEntry) => void },
-  ) {
+  constructor(given: Pick<Call, 'lambda' | 'head' | 'body' | 'force' | 'phases'>, from: InvocationFrom) {
     this.lambda = given.lambda;
     this.head = given.head;
     this.body = given.body;
     this.force = given.force;
     this.phases = given.phases;
     this.#exchange = from.exchange;
-    this.#asker = from.asker;
-    this.#log = from.log;
-    from.exchange.onAbort = () => this.stop(new WorkerError('client-gone'));
+    this.#from = from;
+    from.exchange.onAbort = () => {
+      this.#gone = true;
+      this.stop(new WorkerError('client-gone'));
+    };
     from.exchange.onDrain = () => this.#drained();
   }
 
@@ -68,6 +80,7 @@ export class Invocation implements Call {
     try {
       this.#exchange.begin(reply.status, this.#headers(reply.headers, start), lengthOf(reply.headers));
       this.#state = { at: 'begun', start, used, waiting: 0 };
+      this.#status = reply.status;
     } catch (cause) {
       if (!(cause instanceof TypeError)) throw cause;
       this.stop(new WorkerError('reply-invalid', { detail: cause.message, cause }));
@@ -77,6 +90,7 @@ export class Invocation implements Call {
   chunk(bytes: Uint8Array): void {
     const state = this.#state;
     if (state.at !== 'begun') return;
+    this.#bytesOut += bytes.length;
     if (this.#exchange.write(bytes)) state.used(bytes.length);
     else state.waiting += bytes.length;
   }
@@ -88,12 +102,14 @@ export class Invocation implements Call {
       return;
     }
     this.#state = { at: 'settled' };
-    if (outcome.at === 'failed') this.#fail(outcome.error, outcome.start, at === 'begun');
-    else if (outcome.at === 'answered') this.#answer(outcome.reply, outcome.start);
-    else {
+    let { error } = outcome.at === 'failed' ? outcome : none;
+    if (outcome.at === 'answered') error = this.#answer(outcome.reply, outcome.start);
+    else if (outcome.at === 'streamed') {
       this.phases.mark('stream');
       this.#exchange.end();
     }
+    if (error !== undefined) this.#fail(error, outcome.start, at === 'begun');
+    this.#record(outcome.start, error);
   }
 
   /** Settles with what was thrown, unless it is settled. */
@@ -110,14 +126,18 @@ export class Invocation implements Call {
     state.used(waiting);
   }
 
-  #answer(reply: Reply, start: StartClass): void {
+  /** Why it cannot be sent, if it cannot. */
+  #answer(reply: Reply, start: StartClass): WorkerError | undefined {
     this.phases.mark('reply');
     try {
       this.#exchange.reply(reply.status, this.#headers(reply.headers, start), reply.body);
     } catch (cause) {
       if (!(cause instanceof TypeError)) throw cause;
-      this.#fail(new WorkerError('reply-invalid', { detail: cause.message, cause }), start, false);
+      return new WorkerError('reply-invalid', { detail: cause.message, cause });
     }
+    this.#status = reply.status;
+    this.#bytesOut = reply.body.length;
+    return undefined;
   }
 
   /** What the lambda says, and what the worker says to it. */
@@ -137,14 +157,39 @@ export class Invocation implements Call {
       this.#exchange.destroy();
       return;
     }
-    const { status, headers, body } = errorReply(error, this.#asker, start);
+    const { status, headers, body } = errorReply(error, this.#from.asker, start);
     this.#exchange.reply(status, [...headers, ['server-timing', this.phases.header()]], body);
   }
 
+  /** One whose client is gone counts as such, whatever would have become of it. */
+  #record(start: StartClass | undefined, failed: WorkerError | undefined): void {
+    const { head, body, phases } = this;
+    const error = this.#gone ? clientGone : failed;
+    this.#from.deps.record({
+      requestId: head.id,
+      lambda: this.lambda,
+      method: head.method,
+      path: head.root + head.path,
+      status: error === undefined ? this.#status : error.status,
+      start,
+      errorCode: error?.code,
+      phases,
+      began: this.#from.began,
+      ended: performance.now(),
+      bytesIn: body instanceof Counted ? body.bytes : body.first.length,
+      bytesOut: this.#bytesOut,
+      sandbox: this.sandbox,
+      trace: this.#from.trace,
+    });
+  }
+
   #tell(level: LogEntry['level'], message: string, cause: unknown): void {
-    this.#log({ level, message, requestId: this.head.id, lambda: this.lambda, cause });
+    this.#from.deps.log({ level, message, requestId: this.head.id, lambda: this.lambda, cause });
   }
 }
+
+const none = { error: undefined };
+const clientGone = new WorkerError('client-gone');
 
 /** The length that a lambda announces; one that is no number is not passed on, and the body comes in chunks. */
 function lengthOf(headers: Headers): number | undefined {

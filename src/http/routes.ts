@@ -1,11 +1,16 @@
-// The paths of the worker: which request means what, and what is refused before a lambda hears of it.
+// What a request means: the invocation of a lambda, or one of the worker's own paths; and what is refused before a lambda hears of it.
 import { WorkerError } from '../errors.ts';
 import type { Call } from '../lambda/call.ts';
+import type { Finished } from '../observe/finished.ts';
 import { requestIds } from '../observe/ids.ts';
 import { Phases } from '../observe/phases.ts';
+import { TraceContexts } from '../observe/traceparent.ts';
 import { type RequestBody, type StartClass, startClasses } from '../sandbox/sandbox.ts';
+import type { Via } from './admin/access.ts';
+import type { Paths } from './admin/paths.ts';
+import { Counted } from './counted.ts';
 import type { Exchange, Handler } from './engine.ts';
-import { type Asker, type ErrorReply, errorReply, json, methodNotAllowed, plain } from './error-reply.ts';
+import { type Asker, type ErrorReply, errorReply, methodNotAllowed } from './error-reply.ts';
 import { Invocation, type LogEntry } from './invocation.ts';
 import { requestHead } from './request-head.ts';
 import { target } from './target.ts';
@@ -13,18 +18,30 @@ import { target } from './target.ts';
 export interface RouteDeps {
   /** Takes the call and settles it, now or later. What it throws settles the call as failed. */
   invoke(call: Call): void;
-  /** False while stopping: nothing new is taken then. Asked for every request. */
-  ready(): boolean;
-  /** For `GET /status` with `Accept: application/json`. */
-  details(): Readonly<Record<string, unknown>>;
+  /** False while stopping: no new call is taken then. Asked for every request. */
+  accepts(): boolean;
+  readonly paths: Pick<Paths, 'serve'>;
   /** Bytes that a request body may have. */
   readonly bodyLimit: number;
   /** Whether X-Force-Start is heeded. */
   readonly forceStart: boolean;
+  /** Whether traces that begin here are said to be kept. */
+  readonly sampled: boolean;
+  /** Called once for each request that is none of the worker's own paths. */
+  record(finished: Finished): void;
   log(entry: LogEntry): void;
 }
 
 type Lambda = Extract<ReturnType<typeof target>, { at: 'lambda' }>;
+
+/** What is known of each request from its first moment. */
+interface Begun {
+  readonly exchange: Exchange;
+  readonly asker: Asker;
+  /** Milliseconds of performance.now(). */
+  readonly began: number;
+  readonly phases: Phases;
+}
 
 /**
  * A call begins when its body is there, or so much of it: whoever sends slowly must not hold an instance meanwhile. What is longer streams.
@@ -34,59 +51,50 @@ const enoughToBegin = 1 << 18;
 // Visible ASCII, so that it can go into logs and headers as it is.
 const usableId = /^[\x21-\x7e]{1,128}$/;
 
-export function routes(deps: RouteDeps): Handler {
+export function routes(deps: RouteDeps, via: Via = 'tcp'): Handler {
   const nextId = requestIds();
+  const traces = new TraceContexts();
   return (exchange) => {
-    const phases = new Phases(performance.now());
+    const began = performance.now();
     const given = exchange.header('x-request-id');
     const asker: Asker = { requestId: usableId.test(given) ? given : nextId(), accept: exchange.header('accept') };
+    const request = { exchange, asker, began, phases: new Phases(began) };
     const named = target(exchange.path);
-    if (named.at === 'lambda') invoke(deps, exchange, asker, named, phases);
-    else if (named.at === 'status') status(deps, exchange, asker);
-    else send(exchange, errorReply(new WorkerError(named.at === 'bad-name' ? 'lambda-name' : 'path-unknown'), asker));
+    if (named.at === 'lambda') invoke(deps, request, named, traces);
+    else if (named.at === 'bad-name') refuse(deps, request, undefined, new WorkerError('lambda-name'));
+    else if (!deps.paths.serve(exchange, asker, via)) refuse(deps, request, undefined, new WorkerError('path-unknown'));
   };
 }
 
-function invoke(deps: RouteDeps, exchange: Exchange, asker: Asker, lambda: Lambda, phases: Phases): void {
+function invoke(deps: RouteDeps, request: Begun, lambda: Lambda, traces: TraceContexts): void {
+  const { exchange, asker, began, phases } = request;
   if (lambda.method !== undefined && exchange.method !== lambda.method) {
-    send(exchange, methodNotAllowed(asker, exchange.method, [lambda.method]));
+    otherMethod(deps, request, lambda.name, lambda.method);
     return;
   }
-  const force = deps.ready() ? forced(exchange.header('x-force-start'), deps.forceStart) : new WorkerError('draining');
+  const force = deps.accepts() ? forced(exchange.header('x-force-start'), deps.forceStart) : new WorkerError('draining');
   if (force instanceof WorkerError) {
-    send(exchange, errorReply(force, asker));
+    refuse(deps, request, lambda.name, force);
     return;
   }
-  const head = requestHead(exchange, lambda.root, asker.requestId);
+  const { head, trace } = requestHead(exchange, { root: lambda.root, id: asker.requestId, traces, sampled: deps.sampled });
   let call: Invocation | undefined;
-  const begin = (body: RequestBody) => {
+  const begin = (given: RequestBody) => {
     phases.mark('receive');
-    call = new Invocation({ lambda: lambda.name, head, body, force, phases }, { exchange, asker, log: deps.log });
+    const body = given.rest === undefined ? given : new Counted(given.first, given.rest);
+    call = new Invocation({ lambda: lambda.name, head, body, force, phases }, { exchange, asker, began, trace, deps });
     try {
       deps.invoke(call);
     } catch (cause) {
       call.threw(cause);
     }
   };
+  exchange.onAbort = () => recordRefused(deps, request, lambda.name, new WorkerError('client-gone'));
   exchange.readBody(deps.bodyLimit, enoughToBegin, begin, () => {
     const error = new WorkerError('body-too-large');
-    if (call === undefined) send(exchange, errorReply(error, asker));
+    if (call === undefined) refuse(deps, request, lambda.name, error);
     else call.stop(error);
   });
-}
-
-function status(deps: RouteDeps, exchange: Exchange, asker: Asker): void {
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
-    send(exchange, methodNotAllowed(asker, exchange.method, ['GET', 'HEAD']));
-    return;
-  }
-  const ready = deps.ready();
-  const id = ['x-request-id', asker.requestId] as const;
-  if (asker.accept.includes('application/json')) {
-    exchange.reply(ready ? 200 : 503, [id, json], `${JSON.stringify({ ready, ...deps.details() })}\n`);
-  } else {
-    exchange.reply(ready ? 200 : 503, [id, plain], ready ? 'ready\n' : 'draining\n');
-  }
 }
 
 /** The start class that X-Force-Start asks for, or why it cannot be asked for. */
@@ -96,6 +104,50 @@ function forced(asked: string, allowed: boolean): StartClass | WorkerError | und
   return (
     startClasses.find((known) => known === asked) ?? new WorkerError('force-start', { detail: `not ${JSON.stringify(asked.slice(0, 40))}` })
   );
+}
+
+function otherMethod(deps: RouteDeps, request: Begun, lambda: string, only: string): void {
+  const { exchange, asker } = request;
+  if (exchange.method === 'OPTIONS') {
+    exchange.reply(
+      204,
+      [
+        ['x-request-id', asker.requestId],
+        ['allow', only],
+      ],
+      '',
+    );
+    return;
+  }
+  send(exchange, methodNotAllowed(asker, exchange.method, [only]));
+  recordRefused(deps, request, lambda, new WorkerError('method-not-allowed'));
+}
+
+function refuse(deps: RouteDeps, request: Begun, lambda: string | undefined, error: WorkerError): void {
+  request.exchange.onAbort = undefined;
+  send(request.exchange, errorReply(error, request.asker));
+  recordRefused(deps, request, lambda, error);
+}
+
+function recordRefused({ record }: RouteDeps, request: Begun, lambda: string | undefined, error: WorkerError): void {
+  const { exchange, asker, began, phases } = request;
+  phases.mark('receive');
+  record({
+    requestId: asker.requestId,
+    lambda,
+    method: exchange.method,
+    path: exchange.path,
+    status: error.status,
+    start: undefined,
+    errorCode: error.code,
+    phases,
+    began,
+    ended: performance.now(),
+    bytesIn: 0,
+    bytesOut: 0,
+    sandbox: undefined,
+    trace: undefined,
+  });
 }
 
 function send(exchange: Exchange, { status, headers, body }: ErrorReply): void {

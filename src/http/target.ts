@@ -1,12 +1,12 @@
-// What a request path names.
+// What a request path names: a lambda to invoke, or something else (admin/paths.ts knows what).
 
 export type Target =
-  | { readonly at: 'status' }
   /** `method` is the only one that may be used, undefined when any may. `root`: the part of the path that names the lambda, as sent. */
   | { readonly at: 'lambda'; readonly name: string; readonly root: string; readonly method: 'POST' | undefined }
   | { readonly at: 'bad-name' }
-  | { readonly at: 'nothing' };
+  | { readonly at: 'elsewhere' };
 
+const elsewhere: Target = { at: 'elsewhere' };
 const nameForm = /^[A-Za-z0-9._-]+$/;
 
 /** Reads a path as sent, without its query. The name is percent-decoded once, and then has to be a plain name. */
@@ -15,8 +15,8 @@ export function target(path: string): Target {
     const end = path.indexOf('/', 5);
     return lambda(end === -1 ? path : path.slice(0, end), 5, undefined);
   }
-  if (path.startsWith('/runLambda/')) return path.includes('/', 11) ? { at: 'nothing' } : lambda(path, 11, 'POST');
-  return path === '/status' ? { at: 'status' } : { at: 'nothing' };
+  if (path.startsWith('/runLambda/')) return path.includes('/', 11) ? elsewhere : lambda(path, 11, 'POST');
+  return elsewhere;
 }
 
 function lambda(root: string, from: number, method: 'POST' | undefined): Target {

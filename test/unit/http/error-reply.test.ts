@@ -28,6 +28,7 @@ test('who would rather have text gets the message alone', () => {
     ['text/plain', 'text/plain; charset=utf-8'],
     ['text/plain, application/json;q=0.5', 'text/plain; charset=utf-8'],
     ['text/plain, */*', 'text/plain; charset=utf-8'],
+    ['application/json;q=0.5, text/plain', 'text/plain; charset=utf-8'],
   ];
   for (const [accept, type] of table) {
     const { headers, body } = errorReply(new WorkerError('no-room'), { requestId: 'r1', accept });

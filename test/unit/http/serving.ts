@@ -7,6 +7,7 @@ import type { LogEntry } from '../../../src/http/invocation.ts';
 import { type RouteDeps, routes } from '../../../src/http/routes.ts';
 import { uwsEngine } from '../../../src/http/uws.ts';
 import type { Call, Outcome, Reply } from '../../../src/lambda/call.ts';
+import type { Finished } from '../../../src/observe/finished.ts';
 
 export interface Serving {
   readonly listening: Listening;
@@ -26,16 +27,19 @@ export async function serve(t: TestContext, handler: Handler): Promise<Serving> 
 /** Serves routes whose invocations go to `invoke`. */
 export async function serveRoutes(t: TestContext, invoke: (call: Call) => void, deps: Partial<RouteDeps> = {}) {
   const logged: LogEntry[] = [];
+  const recorded: Finished[] = [];
   const all: RouteDeps = {
     invoke,
-    ready: () => true,
-    details: () => ({}),
+    accepts: () => true,
+    paths: { serve: () => false },
     bodyLimit: 1000,
     forceStart: true,
+    sampled: false,
+    record: (finished) => recorded.push(finished),
     log: (entry) => logged.push(entry),
     ...deps,
   };
-  return { ...(await serve(t, routes(all))), logged };
+  return { ...(await serve(t, routes(all))), logged, recorded };
 }
 
 export function answered(reply: Partial<Reply>): Outcome {

@@ -6,7 +6,7 @@ test('what a path names', () => {
   const any = (name: string, root = `/run/${name}`) => ({ at: 'lambda', name, root, method: undefined });
   const post = (name: string, root = `/runLambda/${name}`) => ({ at: 'lambda', name, root, method: 'POST' });
   const bad = { at: 'bad-name' };
-  const nothing = { at: 'nothing' };
+  const elsewhere = { at: 'elsewhere' };
   const table: readonly (readonly [string, object])[] = [
     ['/run/echo', any('echo')],
     ['/run/echo/', any('echo')],
@@ -17,9 +17,9 @@ test('what a path names', () => {
     ['/run/...', any('...')],
     ['/runLambda/echo', post('echo')],
     ['/runLambda/ech%6F', post('echo', '/runLambda/ech%6F')],
-    ['/runLambda/echo/', nothing],
-    ['/runLambda/echo/rest', nothing],
-    ['/status', { at: 'status' }],
+    ['/runLambda/echo/', elsewhere],
+    ['/runLambda/echo/rest', elsewhere],
+    ['/status', elsewhere],
     ['/run/', bad],
     ['/runLambda/', bad],
     ['/run//echo', bad],
@@ -38,12 +38,12 @@ test('what a path names', () => {
     ['/run/a b', bad],
     ['/run/a;b', bad],
     ['/runLambda/%2e%2e', bad],
-    ['/run', nothing],
-    ['/runLambda', nothing],
-    ['/RUN/echo', nothing],
-    ['/status/', nothing],
-    ['/', nothing],
-    ['', nothing],
+    ['/run', elsewhere],
+    ['/runLambda', elsewhere],
+    ['/RUN/echo', elsewhere],
+    ['/status/', elsewhere],
+    ['/', elsewhere],
+    ['', elsewhere],
   ];
   for (const [path, expected] of table) assert.deepEqual(target(path), expected, path);
 });
