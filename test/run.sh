@@ -28,8 +28,9 @@ main() {
       lint) counted lint node_modules/.bin/biome check . ;;
       unit) node_suite unit ;;
       core) counted core_test build/Release/core_test; counted core_test_asan build/Release/core_test_asan ;;
-      kernel | e2e) node_suite "$suite" --test-concurrency=1 ;;
-      vm) vm_suite ;;
+      kernel) node_suite kernel --test-concurrency=1 ;;
+      e2e) balancers; node_suite e2e --test-concurrency=1 ;;
+      vm) balancers; vm_suite ;;
       *) echo "no such suite: $suite (lint unit core kernel e2e vm)" >&2; exit 2 ;;
     esac
   done
@@ -74,6 +75,23 @@ node_suite() {
 }
 
 tap_count() { sed -nE "s/^# $1 ([0-9]+)\$/\1/p" "$2" 2> /dev/null | tail -n 1 | grep . || echo 0; }
+
+# The load balancers whose configurations in deploy/ are tested. Where they cannot be installed, those tests are skipped and say so.
+balancers() {
+  local program lacking=()
+  for program in haproxy nginx; do [[ -n $(PATH=$PATH:/usr/sbin command -v $program) ]] || lacking+=("${program/#nginx/nginx-light}"); done
+  ((${#lacking[@]} > 0 && EUID == 0)) && command -v apt-get > /dev/null || return 0
+  echo "installing ${lacking[*]}"
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${lacking[@]}")
+  # They are wanted as programs: nothing is to serve here, neither now (invoke-rc.d(8)) nor after a reboot.
+  local policy=/usr/sbin/policy-rc.d made=
+  [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy && made=yes; }
+  # Package lists may be absent, as in a fresh container, or too old.
+  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/balancers.log" 2>&1 ||
+    note "e2e: ${lacking[*]} could not be installed ($out/balancers.log)"
+  systemctl disable haproxy nginx >> "$out/balancers.log" 2>&1
+  [[ -z $made ]] || rm $policy
+}
 
 vm_suite() {
   local why status try
