@@ -29,8 +29,8 @@ main() {
       unit) node_suite unit ;;
       core) counted core_test build/Release/core_test; counted core_test_asan build/Release/core_test_asan ;;
       kernel) node_suite kernel --test-concurrency=1 ;;
-      e2e) balancers; node_suite e2e --test-concurrency=1 ;;
-      vm) balancers; vm_suite ;;
+      e2e) deployment_programs; node_suite e2e --test-concurrency=1 ;;
+      vm) deployment_programs; vm_suite ;;
       *) echo "no such suite: $suite (lint unit core kernel e2e vm)" >&2; exit 2 ;;
     esac
   done
@@ -76,10 +76,12 @@ node_suite() {
 
 tap_count() { sed -nE "s/^# $1 ([0-9]+)\$/\1/p" "$2" 2> /dev/null | tail -n 1 | grep . || echo 0; }
 
-# The load balancers whose configurations in deploy/ are tested. Where they cannot be installed, those tests are skipped and say so.
-balancers() {
+# The programs that read what is in deploy/. Where they cannot be installed, the tests with them are skipped and say so.
+deployment_programs() {
   local program lacking=()
-  for program in haproxy nginx; do [[ -n $(PATH=$PATH:/usr/sbin command -v $program) ]] || lacking+=("${program/#nginx/nginx-light}"); done
+  for program in haproxy/haproxy nginx/nginx-light systemd-analyze/systemd; do
+    [[ -n $(PATH=$PATH:/usr/sbin command -v "${program%/*}") ]] || lacking+=("${program#*/}")
+  done
   ((${#lacking[@]} > 0 && EUID == 0)) && command -v apt-get > /dev/null || return 0
   echo "installing ${lacking[*]}"
   local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${lacking[@]}")
@@ -87,9 +89,9 @@ balancers() {
   local policy=/usr/sbin/policy-rc.d made=
   [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy && made=yes; }
   # Package lists may be absent, as in a fresh container, or too old.
-  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/balancers.log" 2>&1 ||
-    note "e2e: ${lacking[*]} could not be installed ($out/balancers.log)"
-  systemctl disable haproxy nginx >> "$out/balancers.log" 2>&1
+  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/deployment.log" 2>&1 ||
+    note "e2e: ${lacking[*]} could not be installed ($out/deployment.log)"
+  systemctl disable haproxy nginx >> "$out/deployment.log" 2>&1
   [[ -z $made ]] || rm $policy
 }
 

@@ -8,9 +8,10 @@ import { Load, runs } from './calls.ts';
 
 const callers = 8;
 
-export function losing(start: StartBalancer): void {
+/** `todo`: why a call may fail yet when a worker is stopped. */
+export function losing(start: StartBalancer, todo?: string): void {
   describe('a worker under load', () => {
-    test('stopped by SIGTERM: no call fails, and the other one takes all', { todo: 'until the worker heeds drain_ms' }, async (t) => {
+    test('stopped by SIGTERM: no call fails, and the other one takes all', todo === undefined ? {} : { todo }, async (t) => {
       const { ask, workers } = await place(t, start);
       const load = new Load(t, { ask, lambdas: many, callers });
       await load.more(200);

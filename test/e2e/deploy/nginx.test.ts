@@ -9,5 +9,5 @@ import { passing } from './passing.ts';
 describe('behind nginx', { ...needsPrograms('nginx'), ...needsRoot }, () => {
   behind(startNginx);
   passing(startNginx);
-  losing(startNginx);
+  losing(startNginx, 'a stopping worker refuses calls on connections that are open, and nginx knows of its stop only from such');
 });
