@@ -79,6 +79,17 @@
       "ldflags": ["<@(freestanding_link)"]
     },
     {
+      "target_name": "native_leaf",
+      "type": "executable",
+      "sources": [
+        "native/launcher/call.cc", "native/launcher/channel.cc", "native/launcher/environment.cc", "native/launcher/json.cc", "native/launcher/message.cc",
+        "native/launcher/native_leaf.cc", "native/launcher/process.cc", "native/launcher/reply.cc", "native/launcher/result.cc", "<@(lone_program_sources)"
+      ],
+      "cflags_cc": ["<@(freestanding)"],
+      "ldflags!": ["-rdynamic"],
+      "ldflags": ["<@(freestanding_link)"]
+    },
+    {
       "target_name": "sandbox_bench",
       "type": "executable",
       "dependencies": ["core", "bare_zygote"],
@@ -101,7 +112,7 @@
         {
           "target_name": "core_test",
           "type": "executable",
-          "dependencies": ["core", "bare_zygote", "launcher", "probe"],
+          "dependencies": ["core", "bare_zygote", "launcher", "native_leaf", "probe"],
           "sources": ["<@(test_sources)"],
           "cflags_cc!": ["-fno-exceptions"],
           "cflags_cc": ["-fexceptions", "-O1"]
@@ -109,7 +120,7 @@
         {
           "target_name": "core_test_asan",
           "type": "executable",
-          "dependencies": ["child", "bare_zygote", "launcher", "probe"],
+          "dependencies": ["child", "bare_zygote", "launcher", "native_leaf", "probe"],
           "sources": ["<@(core_sources)", "<@(test_sources)"],
           "cflags_cc!": ["-fno-exceptions", "-fno-rtti"],
           "cflags_cc": ["-fexceptions", "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],

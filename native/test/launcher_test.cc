@@ -2,6 +2,7 @@
 // itself.
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "../core/attacher.h"
@@ -111,6 +112,44 @@ TEST("launcher: a waiting program is given its code by the attacher") {
   attacher.attach(leaf.pidfd.get(), code);
   expect_equal(read_text("/proc/" + std::to_string(leaf.pid()) + "/root/handler/f"), std::string("the code"), "the code");
   expect(contains(leaf.echo(1, ""), "argument /probe\n"), "the answer");
+}
+
+// Shell scripts for lambdas need the host's programs in the root.
+std::shared_ptr<Ground> native_ground() {
+  auto ground = std::make_shared<Ground>(std::vector<std::string>{"/launcher", "/native_leaf", "/handler/f.bin", "/private/output"});
+  for (const char* name : {"bin", "lib", "lib64", "usr"}) {
+    ground->directory.make(std::string("root/") + name);
+    ground->binds.push_back(std::string("/") + name);
+  }
+  return ground;
+}
+
+std::string answer(Leaf& leaf, uint32_t request, const std::string& body) {
+  const std::string reply = leaf.echo(request, body);
+  return reply.substr(0, reply.find('\n'));
+}
+
+TEST("launcher: of a native lambda's run nothing is left in its sandbox, however it hides") {
+  Zygote zygote(native_ground());
+  const Slot slot = zygote.slot(0);
+  const std::string code = zygote.ground->directory.make("code");
+  // In sessions of their own, with every descriptor closed, deaf to signals, as children of nobody.
+  write_text(code + "/f.bin",
+             "#!/bin/sh\nfor i in 1 2 3; do (trap '' TERM HUP INT; exec setsid sleep 1000 <&- >&- 2>&-) & done\n"
+             "(true &) ; setsid sh -c 'sleep 1000 & sleep 1000' & echo \"$1 $$\"\n");
+  sys("chmod", "", [&] { return chmod((code + "/f.bin").c_str(), 0755); });
+  Leaf leaf = zygote.standby(slot);
+  Attacher attacher;
+  attacher.attach(leaf.pidfd.get(), code);
+  const pid_t pid = leaf.pid();
+  expect(answer(leaf, 1, "first").starts_with("first "), "the answer");
+  expect_equal(read_text(slot.directory + "/cgroup.procs"), std::to_string(pid) + "\n", "processes after the first run");
+  expect(answer(leaf, 2, "second").starts_with("second "), "the second answer");
+  expect_equal(read_text(slot.directory + "/cgroup.procs"), std::to_string(pid) + "\n", "processes after the second");
+  expect_equal(descriptors(std::to_string(pid)).size(), size_t{5}, "descriptors: four, and the one that tells of children");
+  struct stat memory {};
+  sys("stat", "", [&] { return stat(("/proc/" + std::to_string(pid) + "/mem").c_str(), &memory); });
+  expect_equal(memory.st_uid, kZygoteUid, "whose its memory is, so that no run can change it");
 }
 
 TEST("launcher: a program that cannot be executed is a failure that says so, and the zygote serves on") {

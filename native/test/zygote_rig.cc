@@ -48,10 +48,15 @@ SpawnOptions Ground::options() {
   mounts.push_back(bind_tree(root));
   mounts.push_back(devices());
   mounts.push_back(empty_proc());
+  std::vector<SpawnOptions::Mount> targets = {{mounts[0].get(), ""}, {mounts[1].get(), "/dev"}, {mounts[2].get(), "/proc"}};
+  for (const std::string& bind : binds) {
+    mounts.push_back(bind_tree(bind));
+    targets.push_back({mounts.back().get(), bind});
+  }
   return {.user = user.get(),
           .cgroup = self_fd.get(),
           .staging = staging,
-          .mounts = {{mounts[0].get(), ""}, {mounts[1].get(), "/dev"}, {mounts[2].get(), "/proc"}},
+          .mounts = targets,
           .hostname = "sandbox",
           .control = theirs.get(),
           .stdio = {null.get(), null.get(), null.get()},

@@ -23,6 +23,7 @@ constexpr uint32_t outside(uint32_t inside) { return kZygoteUid + 1 + (inside - 
 struct Ground {
   explicit Ground(std::vector<std::string> command = {"/bare_zygote", "an argument"});
   std::vector<std::string> command;
+  std::vector<std::string> binds;  // directories of the host that its root has, too
   TempDir directory;
   TempCgroup cgroup;
   std::string root, staging, self;  // self: the zygote's own cgroup
