@@ -50,6 +50,9 @@ export interface Exchange {
 /** Answers the exchange now or later. What it throws becomes a 500. */
 export type Handler = (exchange: Exchange) => void;
 
+/** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits. Must not throw itself. */
+export type Fault = (cause: unknown) => void;
+
 export interface Listening {
   /** 0 on a Unix socket. */
   readonly port: number;

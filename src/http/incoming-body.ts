@@ -44,6 +44,11 @@ export class IncomingBody implements BodyRest {
     return this.#state === 'whole';
   }
 
+  /** Whether the client could send more of it. */
+  get wanted(): boolean {
+    return (this.#state === 'gathering' || this.#state === 'handed') && !this.#paused;
+  }
+
   take(chunk: Uint8Array, last: boolean): void {
     if (this.#state === 'over' || !this.#options.open()) return;
     this.#length += chunk.byteLength;
@@ -65,10 +70,8 @@ export class IncomingBody implements BodyRest {
 
   /** The reply is there, nothing more is wanted. A socket may not be left paused when its connection goes on: it ends where the body is not whole. */
   stop(): void {
-    if (this.#state === 'whole') {
-      this.resume();
-      return;
-    }
+    if (this.#state === 'whole') this.resume();
+    if (this.#state === 'whole' || this.#state === 'over') return;
     this.#state = 'over';
     this.pause();
   }

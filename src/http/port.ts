@@ -1,5 +1,5 @@
 // Where to listen, and why it failed. The engine only says that it did.
-import { createServer } from 'node:net';
+import { createServer, SocketAddress } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 const remedies: Readonly<Record<string, string>> = {
@@ -29,15 +29,9 @@ export function listenError(host: string, port: number): Promise<Error> {
   });
 }
 
-/** An IPv4 address that came in IPv6's clothes (::ffff:a.b.c.d, in whichever way it is written) as IPv4. */
+/** An address as one writes it, however the engine does: an IPv4 one in IPv6's clothes (::ffff:a.b.c.d) as IPv4, `0000:…:0001` as `::1`. */
 export function shortAddress(address: string): string {
-  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (dotted?.[1] !== undefined) return dotted[1];
-  const hex = /^(?:0000:){5}ffff:([0-9a-f]{2})([0-9a-f]{2}):([0-9a-f]{2})([0-9a-f]{2})$/i.exec(address);
-  return hex === null
-    ? address
-    : hex
-        .slice(1)
-        .map((byte) => Number.parseInt(byte, 16))
-        .join('.');
+  if (!address.includes(':')) return address;
+  const short = new SocketAddress({ address, family: 'ipv6' }).address;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(short)?.[1] ?? short;
 }

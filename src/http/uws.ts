@@ -8,13 +8,11 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { RequestBody } from '../sandbox/sandbox.ts';
 import { copy } from './body.ts';
-import type { Engine, Exchange, Listening, ListenOptions } from './engine.ts';
+import type { Engine, Exchange, Fault, Listening, ListenOptions } from './engine.ts';
+import { misread } from './framing.ts';
 import { type Headers, head } from './head.ts';
 import { IncomingBody } from './incoming-body.ts';
 import { addresses, listenError, shortAddress } from './port.ts';
-
-/** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits. Must not throw itself. */
-export type Fault = (cause: unknown) => void;
 
 type ListenSocket = object;
 
@@ -37,15 +35,21 @@ const exclusivePort = 1;
 // What uWebSockets gathers before a write. Up to here `end` costs no more memory than the library has anyway.
 const corkBytes = 16 * 1024;
 
-/** @throws Error when no uWebSockets.js is installed that this Node can load. */
-export function uwsEngine(fault: Fault): Engine {
-  const { binary, name } = load();
+const headerLimit = 'UWS_HTTP_MAX_HEADERS_SIZE';
+
+/**
+ * `headerBytes`: what the head of a request may have. The first engine of a process decides for all.
+ *
+ * @throws Error when no uWebSockets.js is installed that this Node can load.
+ */
+export function uwsEngine(fault: Fault, headerBytes = 16 << 10): Engine {
+  const { binary, name } = load(headerBytes);
   binary._cfg('silent'); // no `uWebSockets: 20` in every reply
   return { name, listen: (options) => listen(binary, fault, options) };
 }
 
 /** Loads the binary itself: a package that fails inside its own loader ends the process on Node 20, even within try. */
-function load(): { binary: Binary; name: string } {
+function load(headerBytes: number): { binary: Binary; name: string } {
   const file = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
   const entry = import.meta.resolve('uWebSockets.js');
   // Upstream keeps its binaries beside the entry, repacks one directory down.
@@ -54,10 +58,13 @@ function load(): { binary: Binary; name: string } {
     throw new Error(`load uWebSockets.js: it has no ${file} (Node ${process.version}; take a Node version it was built for)`);
   }
   const require = createRequire(import.meta.url);
+  process.env[headerLimit] = String(headerBytes); // read when it is loaded
   try {
     return { binary: require(path) as Binary, name: `uWebSockets.js ${version(entry)}` };
   } catch (cause) {
     throw new Error(`load uWebSockets.js: ${file} does not load here (its libc may be newer than the one of this machine)`, { cause });
+  } finally {
+    delete process.env[headerLimit]; // nothing for child processes
   }
 }
 
@@ -74,7 +81,9 @@ async function listen(binary: Binary, fault: Fault, options: ListenOptions): Pro
   app.any('/*', (res, req) => {
     const exchange = new UwsExchange(server, res, req);
     try {
-      options.handler(exchange);
+      // Without a word: after a reply the library would read on, and answer what it takes for the next request.
+      if (misread(exchange.headers()) !== undefined) exchange.destroy();
+      else options.handler(exchange);
     } catch (cause) {
       exchange.fail(cause);
     }
@@ -164,20 +173,24 @@ class UwsExchange implements Exchange {
   readonly #server: Server;
   /** Undefined once it may not be touched: the reply is complete, or the client is gone. */
   #res: HttpResponse | undefined;
-  /** Undefined once the handler has returned. */
-  #req: HttpRequest | undefined;
+  /** Empty once the handler has returned. */
+  #headers: Headers;
   #body: IncomingBody | undefined;
   #reply: ReplyState = { at: 'none' };
 
   constructor(server: Server, res: HttpResponse, req: HttpRequest) {
     this.#server = server;
     this.#res = res;
-    this.#req = req;
+    const headers: Headers[number][] = [];
+    req.forEach((name, value) => {
+      headers.push([name, latin1(value)]);
+    });
+    this.#headers = headers;
     // First of all: a handler that returns without an answer and without this aborts the process.
     res.onAborted(() => this.#aborted());
     this.method = req.getCaseSensitiveMethod();
-    this.path = req.getUrl();
-    this.query = req.getQuery() ?? '';
+    this.path = latin1(req.getUrl());
+    this.query = latin1(req.getQuery() ?? '');
   }
 
   get client(): string {
@@ -185,15 +198,11 @@ class UwsExchange implements Exchange {
   }
 
   header(name: string): string {
-    return this.#req?.getHeader(name) ?? '';
+    return this.#headers.find(([known]) => known === name)?.[1] ?? '';
   }
 
   headers(): Headers {
-    const list: Headers[number][] = [];
-    this.#req?.forEach((name, value) => {
-      list.push([name, value]);
-    });
-    return list;
+    return this.#headers;
   }
 
   readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
@@ -202,11 +211,10 @@ class UwsExchange implements Exchange {
     // What is no number is refused by the parser, after the handler.
     const told = Number(this.header('content-length')) || 0;
     const open = () => this.#res !== undefined && this.#reply.at !== 'whole' && this.#reply.at !== 'over';
-    const begin = (whole: RequestBody) => this.#guard(() => then(whole));
-    const body = new IncomingBody(res, { limit, enough, told, own: copy, open, begin, over: () => this.#guard(over) });
+    const body = new IncomingBody(res, { limit, enough, told, own: copy, open, begin: then, over });
     this.#body = body;
     if (told > limit) body.refuse(true);
-    else res.onData((chunk, last) => body.take(new Uint8Array(chunk), last));
+    else res.onData((chunk, last) => this.#guard(() => body.take(new Uint8Array(chunk), last)));
   }
 
   reply(status: number, headers: Headers, body: string | Uint8Array): void {
@@ -290,11 +298,11 @@ class UwsExchange implements Exchange {
   fail(cause: unknown): void {
     this.#server.fault(cause);
     if (this.#reply.at === 'begun') this.destroy();
-    else this.reply(500, [['content-type', 'text/plain; charset=utf-8']], 'internal error\n');
+    else this.reply(500, [plain], 'internal error\n');
   }
 
   forgetRequest(): void {
-    this.#req = undefined;
+    this.#headers = [];
   }
 
   /** The header lines to send, and whether the connection ends with this reply. */
@@ -372,3 +380,9 @@ class UwsExchange implements Exchange {
 }
 
 const nothing = new Uint8Array(0);
+const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
+
+/** The library reads what it gets as UTF-8. Back to a character a byte. */
+function latin1(text: string): string {
+  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
+}

@@ -1,9 +1,11 @@
 // Live things for the tests of the front end: a listening engine, raw connections to it, calls that tests settle by hand.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
-import type { Handler, Listening } from '../../../src/http/engine.ts';
+import { type TestContext, test } from 'node:test';
+import type { Engine, Fault, Handler, Listening } from '../../../src/http/engine.ts';
+import { chooseEngine } from '../../../src/http/engines.ts';
 import type { LogEntry } from '../../../src/http/invocation.ts';
+import { nodeEngine } from '../../../src/http/node.ts';
 import { type RouteDeps, routes } from '../../../src/http/routes.ts';
 import { uwsEngine } from '../../../src/http/uws.ts';
 import type { Call, Outcome, Reply } from '../../../src/lambda/call.ts';
@@ -17,9 +19,43 @@ export interface Serving {
   readonly faults: unknown[];
 }
 
-export async function serve(t: TestContext, handler: Handler): Promise<Serving> {
+type Make = (fault: Fault) => Engine;
+
+const engines: Readonly<Record<'uws' | 'node', Make>> = { uws: (fault) => uwsEngine(fault), node: (fault) => nodeEngine(fault) };
+/** With times that one can wait for. Those of uWebSockets.js are 10 to 14 s. */
+const hasty: typeof engines = { uws: engines.uws, node: (fault) => nodeEngine(fault, { timeoutMs: 1000 }) };
+
+export type Serve = (handler: Handler) => Promise<Serving>;
+/** What a test of both engines gets. `fresh` is an engine that does not listen yet. */
+export interface Subject {
+  readonly serve: Serve;
+  /** As serve, but with little patience. */
+  readonly serveHastily: Serve;
+  readonly engine: 'uws' | 'node';
+  readonly fresh: Make;
+}
+
+/** A test for both engines, or one of them when this Node has only that. */
+export function onBoth(title: string, run: (t: TestContext, subject: Subject) => Promise<void>): void {
+  for (const [engine, fresh] of Object.entries(engines) as ['uws' | 'node', Make][]) {
+    const skip = engine === 'uws' && noUws;
+    test(`${engine}: ${title}`, { skip }, (t) =>
+      run(t, {
+        engine,
+        fresh,
+        serve: (handler) => serve(t, handler, fresh),
+        serveHastily: (handler) => serve(t, handler, hasty[engine]),
+      }),
+    );
+  }
+}
+
+/** Why uWebSockets.js cannot be tried here, false if it can. */
+export const noUws: string | false = chooseEngine(() => {}).reason ?? false;
+
+export async function serve(t: TestContext, handler: Handler, make: Make = (fault) => chooseEngine(fault)): Promise<Serving> {
   const faults: unknown[] = [];
-  const listening = await uwsEngine((cause) => faults.push(cause)).listen({ host: '127.0.0.1', port: 0, handler });
+  const listening = await make((cause) => faults.push(cause)).listen({ host: '127.0.0.1', port: 0, handler });
   t.after(() => listening.closeAll());
   return { listening, port: listening.port, url: `http://127.0.0.1:${listening.port}`, faults };
 }
@@ -50,7 +86,7 @@ export interface Raw {
   readonly socket: Socket;
   send(...parts: readonly (string | Uint8Array)[]): void;
   /** All that came so far, Latin-1, once it has `part`; rejects when the connection ends without it. */
-  until(part: string | RegExp): Promise<string>;
+  until(part: string | RegExp | ((all: string) => boolean)): Promise<string>;
   /** All that came until the connection was ended by the server, however it did. */
   readonly ended: Promise<string>;
 }
@@ -74,15 +110,25 @@ export async function raw(t: TestContext, port: number): Promise<Raw> {
     },
     until: (part) =>
       new Promise((resolve, reject) => {
-        const has = () => (typeof part === 'string' ? got.includes(part) : part.test(got));
+        const has = () => {
+          if (typeof part === 'string') return got.includes(part);
+          return typeof part === 'function' ? part(got) : part.test(got);
+        };
         const look = () => {
           if (has()) resolve(got);
         };
         socket.on('data', look);
-        socket.once('close', () => (has() ? resolve(got) : reject(new Error(`connection ended without ${part}: ${JSON.stringify(got)}`))));
+        socket.once('close', () =>
+          has() ? resolve(got) : reject(new Error(`connection ended without ${part}: ${JSON.stringify(got.slice(-1000))}`)),
+        );
         look();
       }),
   };
+}
+
+/** For a callback that must not be called. */
+export function never(): void {
+  throw new Error('called, and should not be');
 }
 
 export function request(method: string, path: string, headers: Readonly<Record<string, string | number>> = {}): string {

@@ -1,0 +1,219 @@
+// One request on node:http as an Exchange.
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { RequestBody } from '../sandbox/sandbox.ts';
+import type { Exchange, Fault, Handler } from './engine.ts';
+import { misread } from './framing.ts';
+import { type Headers, head } from './head.ts';
+import { IncomingBody } from './incoming-body.ts';
+import { shortAddress } from './port.ts';
+
+/** What all exchanges of a listener share. */
+export interface Shared {
+  readonly handler: Handler;
+  readonly fault: Fault;
+  draining: boolean;
+}
+
+export interface Message {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expects: boolean;
+}
+
+type ReplyState =
+  | { readonly at: 'none' | 'over' }
+  | { readonly at: 'begun'; readonly bodiless: boolean; readonly length: number | undefined; written: number };
+
+/** Written by the engine, so not taken from the handler. */
+const owned: ReadonlySet<string> = new Set(['connection', 'content-length', 'date', 'transfer-encoding']);
+const nothing = new Uint8Array(0);
+
+export class NodeExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  onAbort: (() => void) | undefined = undefined;
+  onDrain: (() => void) | undefined = undefined;
+  readonly #shared: Shared;
+  /** Empty once the handler has returned. */
+  #headers: Headers;
+  #expects: boolean;
+  #body: IncomingBody | undefined;
+  #reply: ReplyState = { at: 'none' };
+
+  constructor(shared: Shared, { req, res, expects }: Message) {
+    this.#shared = shared;
+    this.req = req;
+    this.res = res;
+    this.#expects = expects;
+    this.#headers = pairs(req.rawHeaders);
+    this.method = req.method ?? '';
+    const target = originForm(req.url ?? '');
+    const question = target.indexOf('?');
+    this.path = question === -1 ? target : target.slice(0, question);
+    this.query = question === -1 ? '' : target.slice(question + 1);
+    res.on('error', ignore); // written to while the socket goes away: it tells itself
+  }
+
+  /** Its turn has come. */
+  run(): void {
+    const wrong = this.#wrong();
+    if (wrong === undefined) this.#guard(() => this.#shared.handler(this));
+    else this.reply(wrong.status, [plain, ['connection', 'close']], `${wrong.why}\n`);
+    this.#headers = [];
+  }
+
+  get client(): string {
+    return shortAddress(this.req.socket.remoteAddress ?? '');
+  }
+
+  header(name: string): string {
+    return this.#headers.find(([known]) => known === name)?.[1] ?? '';
+  }
+
+  headers(): Headers {
+    return this.#headers;
+  }
+
+  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
+    if (this.#reply.at !== 'none' || this.#body !== undefined) return;
+    const { req, res } = this;
+    const told = Number(this.header('content-length')) || 0;
+    const source = {
+      pause: () => req.pause(),
+      resume: () => {
+        req.socket.setTimeout(req.socket.timeout ?? 0); // the client's time begins
+        req.resume();
+      },
+    };
+    const open = () => this.#reply.at !== 'over';
+    const body = new IncomingBody(source, { limit, enough, told, own: (chunk) => chunk, open, begin: then, over });
+    this.#body = body;
+    if (told > limit) {
+      body.refuse(true);
+      return;
+    }
+    if (this.#expects) res.writeContinue();
+    this.#expects = false;
+    req.on('data', (chunk: Buffer) => this.#guard(() => body.take(chunk, false)));
+    req.on('end', () => this.#guard(() => body.take(nothing, true)));
+  }
+
+  reply(status: number, headers: Headers, body: string | Uint8Array): void {
+    if (this.#reply.at !== 'none') return;
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.#writeHead(status, headers, bytes.length);
+    this.#body?.stop();
+    this.#reply = { at: 'over' };
+    this.res.end(bytes); // not a string: the head would be sent in its encoding
+  }
+
+  begin(status: number, headers: Headers, length: number | undefined): void {
+    if (this.#reply.at !== 'none') return;
+    this.#writeHead(status, headers, length);
+    this.#reply = { at: 'begun', bodiless: this.method === 'HEAD' || status === 204 || status === 304, length, written: 0 };
+    this.res.on('drain', () => this.#guard(() => this.onDrain?.()));
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const reply = this.#reply;
+    if (reply.at !== 'begun' || reply.bodiless || bytes.length === 0) return true;
+    reply.written += bytes.length;
+    if (reply.length === undefined || reply.written <= reply.length) return this.res.write(bytes);
+    this.#shared.fault(new RangeError(`a reply of ${reply.length} bytes has more of them, cutting it`));
+    this.destroy();
+    return true;
+  }
+
+  end(): void {
+    const reply = this.#reply;
+    if (reply.at !== 'begun') return;
+    if (reply.length !== undefined && !reply.bodiless && reply.written < reply.length) {
+      this.destroy();
+      return;
+    }
+    this.#body?.stop();
+    this.#reply = { at: 'over' };
+    this.res.end();
+  }
+
+  destroy(): void {
+    const { socket } = this.req;
+    const tillClose = this.#reply.at === 'begun' && this.#reply.length === undefined && this.req.httpVersion !== '1.1';
+    this.#reply = { at: 'over' };
+    // Where the end of the connection is the end of the body, only a reset tells that there should have been more.
+    if (tillClose && socket.remoteFamily !== undefined) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  /** The client is gone. */
+  abort(): void {
+    if (this.#reply.at === 'over') return;
+    this.#reply = { at: 'over' };
+    this.#guard(() => this.onAbort?.());
+  }
+
+  /** Whether it is the client that does nothing: it could send its body, or take its reply. */
+  get idle(): boolean {
+    return this.res.writableLength > 0 || this.#body?.wanted === true;
+  }
+
+  /** Whether a refusal can be its reply: there is none yet, and it is in this request that something is wrong. */
+  get refusable(): boolean {
+    return this.#reply.at === 'none' && !this.req.complete;
+  }
+
+  /** What the parser lets pass and is no request to this server. */
+  #wrong(): { readonly status: number; readonly why: string } | undefined {
+    const version = this.req.httpVersion;
+    if (version !== '1.1' && version !== '1.0')
+      return { status: 505, why: `HTTP/${version} is not spoken here, HTTP/1.1 and HTTP/1.0 are` };
+    const why = misread(this.#headers) ?? (version === '1.1' && this.header('host') === '' ? 'it has no Host header' : undefined);
+    return why === undefined ? undefined : { status: 400, why: `this request cannot be read for sure: ${why}` };
+  }
+
+  /** Sent with what is written first. */
+  #writeHead(status: number, headers: Headers, length: number | undefined): void {
+    let close = this.#shared.draining || this.#expects || this.#body?.whole === false;
+    const lines: string[] = [];
+    for (const [name, value] of headers) {
+      if (!owned.has(name)) lines.push(name, value);
+      else if (name === 'connection') close ||= value === 'close';
+    }
+    if (length !== undefined && status !== 204 && status !== 304) lines.push('content-length', String(length));
+    if (close) lines.push('connection', 'close');
+    head(status, headers); // throws for what the library would let pass
+    this.res.writeHead(status, STATUS_CODES[status] ?? 'Unknown', lines);
+  }
+
+  /** Runs what is the handler's: what it throws is told, and becomes a 500 if that can be. */
+  #guard(callback: () => void): void {
+    try {
+      callback();
+    } catch (cause) {
+      this.#shared.fault(cause);
+      if (this.#reply.at === 'begun') this.destroy();
+      else this.reply(500, [plain], 'internal error\n');
+    }
+  }
+}
+
+const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
+
+function pairs(raw: readonly string[]): Headers {
+  const list: Headers[number][] = [];
+  for (let i = 0; i < raw.length; i += 2) list.push([(raw[i] ?? '').toLowerCase(), raw[i + 1] ?? '']);
+  return list;
+}
+
+/** What a proxy is sent, `http://host/path`, as `/path` (RFC 9112, 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  return path === target || path.startsWith('/') ? path : `/${path}`;
+}
+
+function ignore(): void {}
