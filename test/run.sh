@@ -91,7 +91,7 @@ deployment_programs() {
   # Package lists may be absent, as in a fresh container, or too old.
   { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/deployment.log" 2>&1 ||
     note "e2e: ${lacking[*]} could not be installed ($out/deployment.log)"
-  systemctl disable haproxy nginx >> "$out/deployment.log" 2>&1
+  for program in "${lacking[@]%-light}"; do systemctl disable "$program" >> "$out/deployment.log" 2>&1; done
   [[ -z $made ]] || rm $policy
 }
 
