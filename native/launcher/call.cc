@@ -90,7 +90,7 @@ bool Call::gather_body() noexcept {
     ground_.channel.read();
     take_frames();
   }
-  if (cancelled_) reply_.broken();
+  if (cancelled_) reply_.end();
   return !cancelled_;
 }
 
@@ -150,7 +150,7 @@ void Call::end_all() noexcept {
 void Call::give_up() noexcept {
   end_all();
   process_.close_out(), process_.close_err();
-  reply_.broken();
+  reply_.end();
 }
 
 // The result is the file, if the program has written one, unless its standard output has begun to go out: then that is it. Programs that
@@ -194,10 +194,7 @@ void Call::send_file(int fd) noexcept {
     }
   }
   (void)call(__NR_close, fd);
-  if (cancelled_)
-    reply_.broken();
-  else
-    reply_.end();
+  reply_.end();
 }
 
 // Frames of requests that are over may still come.

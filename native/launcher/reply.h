@@ -21,8 +21,9 @@ class Reply {
   void begin(const uint8_t* body, unsigned long size) noexcept;
   /// `size`: 1 to credit().
   void more(const uint8_t* body, unsigned long size) noexcept;
+  /// Of one that is complete, or that nobody waits for any more.
   void end() noexcept;
-  /// It ends without being complete, or nobody waits for it any more.
+  /// Of one that has begun and cannot be completed.
   void broken() noexcept;
   /// An error of the lambda's: what is said of it, in two parts with a newline between them.
   void raised(const char* text, unsigned long size, const char* more, unsigned long more_size) noexcept;

@@ -2,6 +2,7 @@
 // itself.
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -100,6 +101,18 @@ TEST("launcher: limits of a request hold after the exec, also where they leave r
   expect(contains(limits, "Max data size             8589934592           8589934592 "), limits);
   expect(contains(limits, "Max processes             1                    1 "), limits);
   expect(contains(limits, "Max open files            1024                 1024 "), limits);
+}
+
+TEST("launcher: --stack limits the stacks of the program, and that alone") {
+  Zygote zygote(std::make_shared<Ground>(std::vector<std::string>{"/launcher", "--stack=2097152", "/probe", "first"}));
+  const Slot slot = zygote.slot(0);
+  Leaf leaf = zygote.standby(slot);
+  expect(leaf.echo(1, "").starts_with("argument /probe\nargument first\nvariable "), "what the program finds");
+  rlimit now{}, ours{};
+  sys("prlimit", "", [&] { return prlimit(leaf.pid(), RLIMIT_STACK, nullptr, &now); });
+  sys("getrlimit", "", [&] { return getrlimit(RLIMIT_STACK, &ours); });
+  expect_equal(now.rlim_cur, rlim_t{2 << 20}, "soft");
+  expect_equal(now.rlim_max, ours.rlim_max, "hard");
 }
 
 TEST("launcher: a waiting program is given its code by the attacher") {

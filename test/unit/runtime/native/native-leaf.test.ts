@@ -111,7 +111,7 @@ test('a result of any length takes no more memory than a window, and ends with i
   assert.equal(got, windowBytes);
   leaf.send(frame.cancel, 1);
   const end = await leaf.next();
-  assert.deepEqual([end?.type, end?.flags], [frame.end, flag.broken]);
+  assert.deepEqual([end?.type, end?.flags], [frame.end, 0]);
   assert.equal((await leaf.ask(2)).text, 'small\n');
 });
 
@@ -227,7 +227,7 @@ test('a call that nobody waits for ends its program and all that belongs to it',
   await leaf.stderr.has('\n');
   leaf.send(frame.cancel, 1);
   const end = await leaf.next();
-  assert.deepEqual([end?.type, end?.flags], [frame.end, flag.broken]);
+  assert.deepEqual([end?.type, end?.flags], [frame.end, 0]);
   for (const pid of leaf.stderr.text.split(/\s/).filter(Boolean)) assert.equal(runs(pid), false, pid);
   leaf.send(frame.cancel, 1); // late, as may be
   leaf.grant(1, 5);
@@ -238,7 +238,7 @@ test('a call that is cancelled while its body comes is ended without a program',
   const { leaf } = lambda(t, 'echo started >&2; echo next');
   leaf.begin(1, 'some', {}, 0);
   leaf.send(frame.cancel, 1);
-  assert.equal((await leaf.reply(1)).broken, true);
+  assert.equal((await leaf.reply(1)).text, '');
   assert.equal(leaf.stderr.text, '');
   leaf.send(frame.body, 1, 'late', flag.last);
   assert.equal((await leaf.ask(2)).text, 'next\n');

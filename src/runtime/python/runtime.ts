@@ -1,0 +1,27 @@
+// Python lambdas: forked from a zygote that is the interpreter itself (zygote.py).
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { plainEnvironment, type Runtime } from '../runtime.ts';
+
+export function pythonRuntime(packageRoot: string): Runtime {
+  const own = join(packageRoot, 'src/runtime/python');
+  const modules = readdirSync(own).filter((name) => name.endsWith('.py'));
+  return {
+    name: 'python',
+    handles: (files, { file = 'f.py' }) => file.endsWith('.py') && files.includes(file),
+    files: [
+      ...modules.map((name) => [join(own, name), `/runtime/${name}`] as const),
+      [join(own, 'rehearsal/f.py'), '/rehearsal/f.py'],
+      [join(packageRoot, 'build/Release/guest.so'), '/runtime/guest.so'],
+    ],
+    program: {
+      argv: ['/usr/bin/python3', '-I', '/runtime/zygote.py'],
+      environment: [...plainEnvironment, 'LD_PRELOAD=/runtime/guest.so'],
+      mounts: [],
+    },
+    start: 'forked',
+    loadsInZygote: true,
+    mostConcurrent: Number.POSITIVE_INFINITY,
+    begins: 'with-worker',
+  };
+}

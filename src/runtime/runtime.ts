@@ -1,0 +1,48 @@
+// What the worker has to know of a language: when a package is of it, and what its zygote runs. Adding a language is a folder beside this file,
+// with what runs inside of a sandbox, and a line in runtimes.ts.
+
+export interface Runtime {
+  readonly name: 'python' | 'node' | 'native';
+  /** Whether it runs a package with these files, named from the package's root on. */
+  handles(files: readonly string[], entry: EntryChoice): boolean;
+  /** What is copied into the generated root, where every runtime's files lie side by side. */
+  readonly files: readonly (readonly [from: string, to: string])[];
+  readonly program: Program;
+  /** What a sandbox without a standby is: `forked` from a process that serves at once, or `spawned`, since its program starts from nothing. */
+  readonly start: 'forked' | 'spawned';
+  /** Whether its zygote can load the code of one lambda, for that lambda's sandboxes (`--handler`). */
+  readonly loadsInZygote: boolean;
+  /** Requests that one sandbox may be given at a time, at most. */
+  readonly mostConcurrent: number;
+  /** Zygote and standbys: from the worker's start on, or from the first lambda on that needs them. */
+  readonly begins: 'with-worker' | 'when-used';
+}
+
+/** What a zygote executes (paths of the sandbox's root), and what of the host it finds mounted there, read-only. */
+export interface Program {
+  readonly argv: readonly string[];
+  readonly environment: readonly string[];
+  /** A target that is a file needs a file to be mounted on. */
+  readonly mounts: readonly (readonly [path: string, target: string])[];
+}
+
+/** The part of the code that is called, as configured. */
+export interface EntryChoice {
+  readonly file?: string;
+  readonly wsgi?: string;
+  readonly asgi?: string;
+}
+
+/** The environment of whatever runs in a sandbox. */
+export const plainEnvironment: readonly string[] = [
+  'PATH=/usr/local/bin:/usr/bin:/bin',
+  'HOME=/tmp',
+  'USER=lambda',
+  'LANG=C.UTF-8',
+  'TMPDIR=/tmp',
+];
+
+/** The first that handles a package; undefined when none does. */
+export function runtimeOf(runtimes: readonly Runtime[], files: readonly string[], entry: EntryChoice): Runtime | undefined {
+  return runtimes.find((runtime) => runtime.handles(files, entry));
+}
