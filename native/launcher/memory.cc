@@ -38,7 +38,4 @@ void* memset(void* to, int byte, unsigned long size) {
   return to;
 }
 #endif
-
-// Also to a lower address of the same buffer, which is all that is needed.
-void* memmove(void* to, const void* from, unsigned long size) { return memcpy(to, from, size); }
 }

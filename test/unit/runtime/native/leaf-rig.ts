@@ -80,23 +80,18 @@ export class Leaf {
   }
 
   send(kind: number, number: number, payload: string | Uint8Array = '', flags = 0): void {
-    const bytes = Buffer.from(payload as string);
-    const head = Buffer.alloc(headBytes);
-    head.writeUInt32LE(bytes.length, 0);
-    head[4] = 2;
-    head[5] = kind;
-    head.writeUInt16LE(flags, 6);
-    head.writeUInt32LE(number, 8);
-    this.#channel.write(Buffer.concat([head, bytes]));
+    this.#channel.write(frameOf(kind, number, payload, flags));
+  }
+
+  /** Each of the parts is on its way before the next is sent. */
+  async sendRaw(...parts: readonly Buffer[]): Promise<void> {
+    for (const part of parts) await new Promise<void>((resolve) => this.#channel.write(part, () => resolve()));
   }
 
   /** A request's first frame; the last of its body, too, unless flags say otherwise. */
   begin(number: number, body: string | Uint8Array, head: Head = {}, flags: number = flag.last): void {
-    const text = Buffer.from(JSON.stringify({ id: `id-${number}`, ...head }));
-    const size = Buffer.alloc(2);
-    size.writeUInt16LE(text.length, 0);
     this.#mayBeSent.set(number, windowBytes - Buffer.byteLength(body as string));
-    this.send(type.request, number, Buffer.concat([size, text, Buffer.from(body as string)]), flags);
+    this.#channel.write(requestOf(number, body, head, flags));
   }
 
   /** Sends a request and gathers its reply, both under their windows. */
@@ -174,6 +169,25 @@ export class Leaf {
     }
     return rest;
   }
+}
+
+function frameOf(kind: number, number: number, payload: string | Uint8Array, flags: number): Buffer {
+  const bytes = Buffer.from(payload as string);
+  const head = Buffer.alloc(headBytes);
+  head.writeUInt32LE(bytes.length, 0);
+  head[4] = 2;
+  head[5] = kind;
+  head.writeUInt16LE(flags, 6);
+  head.writeUInt32LE(number, 8);
+  return Buffer.concat([head, bytes]);
+}
+
+/** The frame of a request. */
+export function requestOf(number: number, body: string | Uint8Array, head: Head = {}, flags: number = flag.last): Buffer {
+  const text = Buffer.from(JSON.stringify({ id: `id-${number}`, ...head }));
+  const size = Buffer.alloc(2);
+  size.writeUInt16LE(text.length, 0);
+  return frameOf(type.request, number, Buffer.concat([size, text, Buffer.from(body as string)]), flags);
 }
 
 /** What a program has written to one of its log pipes. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -35,9 +36,19 @@ test('which runtime a package is of', () => {
     assert.equal(runtimeOf(runtimes, files, entry)?.name, name, `${files.join(' ')} ${JSON.stringify(entry)}`);
 });
 
-test('every file that a runtime needs is there, and no two want the same place for different ones', {
-  skip: existsSync(join(packageRoot(), 'build/Release/launcher')) ? false : 'the native part is not built',
+const built = (name: string): string => join(packageRoot(), 'build/Release', name);
+const skip = existsSync(built('launcher')) ? false : 'the native part is not built';
+
+test('the launcher and what it executes for native lambdas are static and need no libc: they are in every sandbox, and start at once', {
+  skip,
 }, () => {
+  for (const name of ['launcher', 'native_leaf']) {
+    assert.equal(execFileSync('nm', ['--undefined-only', built(name)], { encoding: 'utf8' }), '', name);
+    assert.doesNotMatch(execFileSync('objdump', ['-p', built(name)], { encoding: 'utf8' }), /INTERP|DYNAMIC/, name);
+  }
+});
+
+test('every file that a runtime needs is there, and no two want the same place for different ones', { skip }, () => {
   const places = new Map<string, string>();
   for (const [from, to] of runtimes.flatMap(({ files }) => files)) {
     assert.ok(existsSync(from), from);
