@@ -54,7 +54,8 @@ const threads = 'UV_THREADPOOL_SIZE=2';
 
 /**
  * V8 knows nothing of the sandbox's limit and would collect garbage only long after it. Of 50 MB, Node itself takes 8, the young generation three
- * times the semi-space, and 30 are left for the old one. (A lambda with 8 MB of data under constant change: 66 MB without these, 37 MB with them.)
+ * times the semi-space, and 30 are left for the old one. (A lambda with 8 MB of data under constant change, after two calls: 66 MB of anonymous
+ * memory without --max-old-space-size, 27 to 33 MB with it in Node 20; 63 and 37 to 39 MB in Node 22.)
  */
 function flags(memoryBytes: number): readonly string[] {
   const oldSpace = Math.max(16, Math.floor((memoryBytes / (1 << 20)) * 0.6));
