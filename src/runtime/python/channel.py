@@ -1,18 +1,23 @@
-"""The leaf's end of the channel: frames in, frames out. native/core/wire.h has the layout.
+"""The leaf's end of the channel: frames in, frames out. native/core/wire.h has the layout and the rules.
 
-Written for the first call as much as for the thousandth: os.read and os.write only, one read and one write for a small request, nothing that
-a rehearsal has not been through.
+Written for the first call as much as for the thousandth: one read and one write for a small request, nothing that a rehearsal has not been
+through.
 """
-import os
 import struct
+from _thread import allocate_lock
+from time import monotonic_ns
 
-VERSION, LAST = 1, 1
-READY, FAILED, REQUEST, BODY, END, REPLY = 1, 2, 3, 4, 5, 6
+VERSION = 2
+READY, FAILED, REQUEST, BODY, END, REPLY, CANCEL, WINDOW_USED, LOG, SETUP = range(1, 11)
+LAST, LOAD_ONLY = 1, 2  # flags of the worker's frames
+BROKEN = 1  # flag of the leaf's END: the reply ends here, but it is not complete
 MAX_PAYLOAD = 1 << 20
+WINDOW = 1 << 18
+MAX_LOG = 16 * 1024
 
-_HEAD = struct.Struct('<IBBHI')
+HEAD = struct.Struct('<IBBHI')
+TIMED = struct.Struct('<IBBHI5Q')  # with the timing: what REPLY and END begin with
 _REQUEST = struct.Struct('<IBBHIH')  # with the length of the request's head
-_END = struct.Struct('<IBBHI5Q')     # with the timing
 
 
 # Requests that follow each other within this time, ns, are waited for awake. Waking a processor that has gone to sleep takes 2 to 40 us,
@@ -20,58 +25,87 @@ _END = struct.Struct('<IBBHI5Q')     # with the timing
 SPIN = 200_000
 
 
-class Closed(Exception):
-    """The worker has hung up."""
+class Closed(BaseException):
+    """The worker has hung up. Not for the handler to catch."""
 
 
 class Channel:
-    def __init__(self, fd, spin=None):
-        """spin(ns) waits for the descriptor awake; None: not at all."""
-        self.fd = fd
+    """Reading is for one thread, and so is receive(); send() is for all of them."""
+
+    def __init__(self, socket, spin=None):
+        """spin(ns) waits for the socket awake; None: not at all."""
+        self.socket = socket
         self.kept = b''
         self.spin = spin
         self.gap = SPIN
         self.answered = 0
+        self.settings = b''  # what the worker has set and nobody has looked at yet: JSON
+        self.calls = {}  # number of the request -> Exchange, of those that want to hear
+        self.begin = None  # called with each request that pump() meets
+        self._sending = allocate_lock()
 
     def receive(self):
-        """The next request: (number, head as JSON bytes, body)."""
+        """The next request: (number, flags, head as JSON bytes, the body's first bytes, ns of CLOCK_MONOTONIC when it came)."""
         if self.gap < SPIN and self.spin and not self.kept:
             self.spin(SPIN)
+        # A shorter frame than a request is what came too late for the last one: nobody minds when it lies until there is more.
         data = self._until(self.kept or self._read(), 14)
-        size, _, _, flags, number, head_size = _REQUEST.unpack_from(data)
-        data = self._until(data, 12 + size)
-        head, body = data[14:14 + head_size], data[14 + head_size:12 + size]
-        data = data[12 + size:]
-        if not flags & LAST:
-            body, data = self._rest(body, data)
-        self.kept = data
-        return number, head, body
-
-    def _rest(self, first, data):
-        parts, flags = [first], 0
-        while not flags & LAST:
-            data = self._until(data, 12)
-            size, _, _, flags, _ = _HEAD.unpack_from(data)
+        size, _, kind, flags, number, head_size = _REQUEST.unpack_from(data)
+        while kind != REQUEST:
             data = self._until(data, 12 + size)
-            parts.append(data[12:12 + size])
-            data = data[12 + size:]
-        return b''.join(parts), data
+            if kind == SETUP:
+                self.settings = data[12:12 + size]
+            data = self._until(data[12 + size:], 14)
+            size, _, kind, flags, number, head_size = _REQUEST.unpack_from(data)
+        data = self._until(data, 12 + size)
+        self.kept = data[12 + size:]
+        received = monotonic_ns()
+        self.gap = received - self.answered
+        return number, flags, data[14:14 + head_size], data[14 + head_size:12 + size], received
+
+    def pump(self):
+        """Waits for a frame, and hands it and all that came with it to whom they belong."""
+        data, at = self._until(self.kept or self._read(), 12), 0
+        self.kept = b''
+        while len(data) - at >= 12:
+            size, _, kind, flags, number = HEAD.unpack_from(data, at)
+            end = at + 12 + size
+            if end > len(data):
+                if at:
+                    break
+                data = self._until(data, end)
+            self._hand_out(kind, flags, number, data[at + 12:end])
+            at = end
+        self.kept = data[at:]
+
+    def _hand_out(self, kind, flags, number, payload):
+        if kind == REQUEST:
+            start = 2 + int.from_bytes(payload[:2], 'little')
+            self.begin((number, flags, payload[2:start], payload[start:], monotonic_ns()))
+        elif kind == SETUP:
+            self.settings = payload
+        else:
+            call = self.calls.get(number)
+            if call is not None:  # else it is over
+                call.hear(kind, flags, payload)
 
     def ready(self):
-        self._send(_HEAD.pack(0, VERSION, READY, 0, 0))
+        self.send(HEAD.pack(0, VERSION, READY, 0, 0))
 
-    def reply(self, number, head, body, timing):
-        """Answers request `number`. head: JSON bytes, or None for 200 and application/json; timing: five ns of CLOCK_MONOTONIC."""
-        parts = []
-        if head is not None:
-            parts += (_HEAD.pack(len(head), VERSION, REPLY, 0, number), head)
-        at = 0
-        while len(body) - at > MAX_PAYLOAD - 40:
-            parts += (_HEAD.pack(MAX_PAYLOAD, VERSION, BODY, 0, number), body[at:at + MAX_PAYLOAD])
-            at += MAX_PAYLOAD
-        rest = body[at:] if at else body
-        parts += (_END.pack(40 + len(rest), VERSION, END, 0, number, *timing), rest)
-        self._send(b''.join(parts))
+    def reply(self, number, opening, body, times):
+        """Answers a request with one write. opening: JSON bytes, or None for 200 and application/json; body: at most WINDOW; times: five ns."""
+        end = TIMED.pack(40 + len(body), VERSION, END, 0, number, *times)
+        if opening is not None:
+            end = b''.join((TIMED.pack(40 + len(opening), VERSION, REPLY, 0, number, *times), opening, end))
+        self.send(end + body)
+
+    def send(self, data):
+        # One call for all of it: whatever is raised in this thread from outside comes before it or after it.
+        try:
+            with self._sending:
+                self.socket.sendall(data)
+        except OSError:
+            raise Closed from None
 
     def _until(self, data, size):
         """`data` and as much of what follows as makes it at least `size` long."""
@@ -84,13 +118,10 @@ class Channel:
         return b''.join(parts)
 
     def _read(self):
-        data = os.read(self.fd, 1 << 16)
+        try:
+            data = self.socket.recv(1 << 16)  # a larger buffer would be a mapping of its own
+        except OSError:
+            raise Closed from None
         if not data:
             raise Closed
         return data
-
-    def _send(self, data):
-        sent = os.write(self.fd, data)
-        while sent < len(data):
-            data = data[sent:]
-            sent = os.write(self.fd, data)

@@ -1,112 +1,140 @@
-"""What runs in a sandbox: loads the handler, answers requests one after another."""
+"""What runs in a sandbox: loads the handler, answers requests."""
 import json
 import os
 import sys
-import traceback
-from _socket import socketpair
+from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 from time import monotonic_ns
-from types import ModuleType
 
-from channel import Channel, Closed
+from cancel import HELD, IDLE, Cancelled, enter, listen, work
+from channel import LAST, WINDOW, Channel, Closed
+from context import Context
+from exchange import Exchange
+from faults import EVENT_INVALID
+from handler import Handler
+from reply import PLAIN, as_json
+from serving import attend, deliver, settle
+
 
 _CHANNEL = 3
-_READ = 1 << 16  # a larger buffer would be a mapping of its own
 
 
-def serve(born, sealed, spin):
+def install():
+    """Once, in the process from which leaves are forked."""
+    listen()
+    here = os.path.dirname(__file__) + os.sep
+    for name, module in list(sys.modules.items()):
+        # A lambda's own wsgi.py or context.py is what `import` is to find.
+        if name != '__main__' and (getattr(module, '__file__', None) or '').startswith(here):
+            del sys.modules[name]
+
+
+def run(handler, born, sealed, spin, standby):
     """Answers what comes over the channel until the worker hangs up. born, sealed: ns of CLOCK_MONOTONIC; spin: as Channel has it."""
-    channel, handlers = Channel(_CHANNEL, spin), Handlers('/handler')
+    channel = Channel(socket(AF_UNIX, SOCK_STREAM, 0, _CHANNEL), spin)
     try:
+        if standby:
+            channel.ready()
+        request, loaded = begin(channel, handler, born, sealed)
+        answer(channel, handler, request, born, sealed, loaded)
         while True:
-            answer(channel, handlers, born, sealed)
-            born = sealed = 0
+            answer(channel, handler, channel.receive())
     except Closed:
         os._exit(0)
 
 
-def rehearse(times):
+def rehearse(times, directory='/rehearsal'):
     """Goes through all that a first request goes through, over a channel and with a handler of its own.
 
     In a standby: afterwards the page faults of that way are behind this process. In a zygote: the interpreter has adapted the code of that way
     to what it does (PEP 659), so that leaves need not write to it. Nothing of it is left but warm memory.
     """
     ours, theirs = socketpair()
-    channel, handlers = Channel(theirs.fileno()), Handlers('/rehearsal')
-    request = b'\x16\x00\x00\x00\x01\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
+    path, f = sys.path[0], sys.modules.get('f')
+    channel, handler = Channel(theirs), Handler(directory)
+    settings = b'\x02\x00\x00\x00\x02\x0a\x00\x00\x00\x00\x00\x00{}'
+    plain = b'\x16\x00\x00\x00\x02\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
     for _ in range(times):
-        ours.sendall(request)
-        answer(channel, handlers, 0, 0)
+        handler.kind = None
+        ours.sendall(settings + plain)
+        request, _ = begin(channel, handler, 0, 0)
+        answer(channel, handler, request)
         ours.recv(4096)
-        handlers.forget()
+        handler.use(sys.modules['f'].with_context)
+        ours.sendall(plain)
+        answer(channel, handler, channel.receive())
+        ours.recv(4096)
+        del sys.modules['f']
+    sys.path[0] = path
+    if f is not None:
+        sys.modules['f'] = f
     ours.close()
     theirs.close()
 
 
-def ready():
-    Channel(_CHANNEL).ready()
-
-
-class Handlers:
-    """The handler of one code directory, imported when it is first needed."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.f = None
-
-    def load(self):
-        path = self.directory + '/f.py'
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        source = os.read(fd, _READ)
-        while len(source) % _READ == 0 and (more := os.read(fd, _READ)):
-            source += more
-        os.close(fd)
-        module = ModuleType('f')
-        module.__file__ = path
-        sys.modules['f'] = module
-        sys.path[0] = self.directory
+def begin(channel, handler, born, sealed):
+    """Receives until there is a handler to answer with. Gives the request, and when the handler was loaded."""
+    while True:
+        request = channel.receive()
+        loaded = 0
+        work.state = HELD
         try:
-            exec(compile(source, path, 'exec', dont_inherit=True), module.__dict__)
-        except BaseException:
-            del sys.modules['f']  # the next request tries again
-            raise
-        if not callable(getattr(module, 'f', None)):
-            raise AttributeError(f'{path} defines no function f(event)')
-        self.f = module.f
+            if channel.settings:
+                handler.configure(channel.settings)
+                channel.settings = b''
+            if handler.kind is None:
+                handler.load()
+                loaded = monotonic_ns()
+            return request, loaded
+        except (SystemExit, Closed):
+            raise  # what exit() asks for: the end of this process
+        except BaseException as error:
+            work.state, work.late = IDLE, False
+            Exchange(channel, request, born, sealed).fail(error)
 
-    def forget(self):
-        self.f = None
-        del sys.modules['f']
 
-
-def answer(channel, handlers, born, sealed):
-    number, head, body = channel.receive()
-    received = monotonic_ns()
-    channel.gap = received - channel.answered
-    loaded = handled = 0
+def answer(channel, handler, request, born=0, sealed=0, loaded=0):
+    number, flags, _, body, received = request
+    exchange = failed = opening = None
+    reply = b''
     try:
-        if handlers.f is None:
-            handlers.load()
-            loaded = monotonic_ns()
         try:
-            event = json.loads(body) if body else {}
-        except ValueError as error:
-            head, reply = b'{"status":400,"error":"event-invalid"}', str(error).encode()
-        else:
-            head, reply = None, json.dumps(handlers.f(event)).encode()
-    except SystemExit:
-        raise  # what exit() asks for: the end of this process
-    except BaseException as error:
-        head, reply = b'{"status":500,"error":"handler-raised"}', report(error)
-    handled = monotonic_ns()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    channel.reply(number, head, reply, (born, sealed, received, loaded, handled))
+            enter()
+            if flags == LAST and handler.direct:
+                try:
+                    event = json.loads(body) if body else {}
+                except (ValueError, RecursionError) as error:
+                    opening, reply = EVENT_INVALID, str(error).encode()
+                else:
+                    if handler.takes_context:
+                        exchange = Exchange(channel, request, born, sealed, loaded)
+                        result = handler.call(event, Context(exchange, body))
+                    else:
+                        result = handler.call(event)
+                    if type(result) in PLAIN and len(reply := as_json(result)) <= WINDOW:
+                        pass
+                    else:
+                        exchange = exchange or Exchange(channel, request, born, sealed, loaded)
+                        deliver(exchange, result)
+            else:
+                exchange = Exchange(channel, request, born, sealed, loaded)
+                attend(exchange, handler)
+            work.state = IDLE
+        except (SystemExit, Closed):
+            raise
+        except BaseException as error:
+            work.state = IDLE
+            failed = error
+    except Cancelled as error:  # came when the handler was on its way out
+        failed = error
+    if failed is not None:
+        work.state = IDLE
+        settle(exchange or Exchange(channel, request, born, sealed, loaded), failed)
+        failed = None  # it holds this frame, and this frame it
+    elif exchange is None or not exchange.over:
+        handled = monotonic_ns()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        channel.reply(number, opening, reply, (born, sealed, received, loaded, handled))
+        if exchange is not None:
+            exchange.over = True
     channel.answered = monotonic_ns()
-
-
-def report(error):
-    """The traceback as the lambda's author knows it: without this file's frames."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next
-    return ''.join(traceback.format_exception(type(error), error, frames)).encode('utf-8', 'replace')

@@ -22,6 +22,7 @@ def main():
     python = ctypes.pythonapi
     hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
     import random  # noqa: F401  so that it is reseeded after each fork
+    leaf.install()
     leaf.rehearse(12)
     os.environ.pop('LD_PRELOAD', None)  # was for this process alone
     gc.collect()
@@ -39,8 +40,7 @@ def main():
     if role == 1:
         born = sealed = 0  # long before its first request
         leaf.rehearse(2)
-        leaf.ready()
-    leaf.serve(born, sealed, guest.guest_spin)
+    leaf.run(leaf.Handler('/handler'), born, sealed, guest.guest_spin, role == 1)
 
 
 main()

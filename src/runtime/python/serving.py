@@ -1,0 +1,72 @@
+"""One request from its body to the end of its reply, for whoever waits by blocking."""
+import json
+
+import wsgi
+from awaiting import iterate, result_of
+from cancel import Cancelled
+from context import Context
+from faults import EVENT_INVALID
+from handler import WSGI
+from reply import piece, stream, stream_head, whole
+
+
+def attend(exchange, handler):
+    if exchange.load_only:
+        exchange.end()
+    elif handler.kind is WSGI:
+        wsgi.serve(exchange, handler.call, handler.concurrency > 1)
+    else:
+        _call(exchange, handler)
+
+
+def settle(exchange, error):
+    """The handler has ended in this way."""
+    if not exchange.over:
+        if isinstance(error, Cancelled):
+            exchange.drop()
+        else:
+            exchange.fail(error)
+
+
+def _call(exchange, handler):
+    body, event = None, {}
+    if not handler.streams:
+        body = exchange.body()
+        try:
+            event = json.loads(body) if body else {}
+        except (ValueError, RecursionError) as error:
+            exchange.open(EVENT_INVALID)
+            exchange.end(str(error).encode())
+            return
+    deliver(exchange, handler.call(event, Context(exchange, body)) if handler.takes_context else handler.call(event))
+
+
+def deliver(exchange, result):
+    if hasattr(result, '__await__'):
+        result = result_of(exchange, result)
+    answer = whole(result)
+    if answer is None:
+        _deliver_stream(exchange, result)
+        return
+    opening, body = answer
+    if opening is not None:
+        exchange.open(opening)
+    exchange.end(body)
+
+
+def _deliver_stream(exchange, result):
+    chunks = stream(result)
+    opened = False
+    try:
+        for chunk in chunks if hasattr(chunks, '__next__') else iterate(exchange, chunks):
+            data = piece(chunk)
+            if not opened:
+                exchange.open(stream_head(result, chunk))
+                opened = True
+            exchange.write(data)
+    finally:
+        if hasattr(chunks, 'close'):
+            chunks.close()
+    if not opened:
+        exchange.open(stream_head(result, None))
+    exchange.end()
