@@ -44,6 +44,10 @@ export class IncomingBody implements BodyRest {
     return this.#state === 'whole';
   }
 
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /** Whether the client could send more of it. */
   get wanted(): boolean {
     return (this.#state === 'gathering' || this.#state === 'handed') && !this.#paused;
@@ -51,6 +55,7 @@ export class IncomingBody implements BodyRest {
 
   take(chunk: Uint8Array, last: boolean): void {
     if (this.#state === 'over' || !this.#options.open()) return;
+    if (this.#paused) this.#source.pause(); // it has begun again by itself
     this.#length += chunk.byteLength;
     if (this.#length > this.#options.limit) {
       this.refuse(last);

@@ -6,13 +6,10 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { RequestBody } from '../sandbox/sandbox.ts';
-import { copy } from './body.ts';
-import type { Engine, Exchange, Fault, Listening, ListenOptions } from './engine.ts';
+import type { Engine, Fault, Listening, ListenOptions } from './engine.ts';
 import { misread } from './framing.ts';
-import { type Headers, head } from './head.ts';
-import { IncomingBody } from './incoming-body.ts';
-import { addresses, listenError, shortAddress } from './port.ts';
+import { addresses, listenError } from './port.ts';
+import { type Shared, UwsExchange } from './uws-exchange.ts';
 
 type ListenSocket = object;
 
@@ -32,8 +29,6 @@ interface Binary {
 
 // LIBUS_LISTEN_EXCLUSIVE_PORT. Without it a second worker would share the port silently.
 const exclusivePort = 1;
-// What uWebSockets gathers before a write. Up to here `end` costs no more memory than the library has anyway.
-const corkBytes = 16 * 1024;
 
 const headerLimit = 'UWS_HTTP_MAX_HEADERS_SIZE';
 
@@ -76,7 +71,7 @@ function version(entry: string): string {
 }
 
 async function listen(binary: Binary, fault: Fault, options: ListenOptions): Promise<Listening> {
-  const server: Server = { fault, draining: false };
+  const server: Shared = { fault, draining: false };
   const app = binary.App();
   app.any('/*', (res, req) => {
     const exchange = new UwsExchange(server, res, req);
@@ -87,7 +82,7 @@ async function listen(binary: Binary, fault: Fault, options: ListenOptions): Pro
     } catch (cause) {
       exchange.fail(cause);
     }
-    exchange.forgetRequest();
+    exchange.returned();
   });
   const sockets = 'path' in options ? [bindPath(app, options.path)] : await bindPort(binary, app, options);
   const [first] = sockets;
@@ -141,248 +136,4 @@ function bind(app: App, host: string, port: number): ListenSocket | undefined {
     if (socket !== false) bound.push(socket);
   });
   return bound[0]; // the callback runs before listen returns
-}
-
-/** What all exchanges of a listener share. */
-interface Server {
-  readonly fault: Fault;
-  draining: boolean;
-}
-
-/** `whole`: the reply is sent at once. `begun`: its body follows, `headed` as soon as the head is on its way. */
-type ReplyState = { readonly at: 'none' | 'whole' | 'over' } | Begun;
-
-interface Begun {
-  readonly at: 'begun';
-  readonly top: Buffer;
-  readonly bodiless: boolean;
-  readonly length: number | undefined;
-  readonly close: boolean;
-  headed: boolean;
-  /** Of a reply with a length: what the socket did not take yet, and how much it took. */
-  rest: Uint8Array;
-  taken: number;
-}
-
-class UwsExchange implements Exchange {
-  readonly method: string;
-  readonly path: string;
-  readonly query: string;
-  onAbort: (() => void) | undefined = undefined;
-  onDrain: (() => void) | undefined = undefined;
-  readonly #server: Server;
-  /** Undefined once it may not be touched: the reply is complete, or the client is gone. */
-  #res: HttpResponse | undefined;
-  /** Empty once the handler has returned. */
-  #headers: Headers;
-  #body: IncomingBody | undefined;
-  #reply: ReplyState = { at: 'none' };
-
-  constructor(server: Server, res: HttpResponse, req: HttpRequest) {
-    this.#server = server;
-    this.#res = res;
-    const headers: Headers[number][] = [];
-    req.forEach((name, value) => {
-      headers.push([name, latin1(value)]);
-    });
-    this.#headers = headers;
-    // First of all: a handler that returns without an answer and without this aborts the process.
-    res.onAborted(() => this.#aborted());
-    this.method = req.getCaseSensitiveMethod();
-    this.path = latin1(req.getUrl());
-    this.query = latin1(req.getQuery() ?? '');
-  }
-
-  get client(): string {
-    return this.#res === undefined ? '' : shortAddress(Buffer.from(this.#res.getRemoteAddressAsText()).toString('latin1'));
-  }
-
-  header(name: string): string {
-    return this.#headers.find(([known]) => known === name)?.[1] ?? '';
-  }
-
-  headers(): Headers {
-    return this.#headers;
-  }
-
-  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
-    const res = this.#res;
-    if (res === undefined || this.#reply.at !== 'none' || this.#body !== undefined) return;
-    // What is no number is refused by the parser, after the handler.
-    const told = Number(this.header('content-length')) || 0;
-    const open = () => this.#res !== undefined && this.#reply.at !== 'whole' && this.#reply.at !== 'over';
-    const body = new IncomingBody(res, { limit, enough, told, own: copy, open, begin: then, over });
-    this.#body = body;
-    if (told > limit) body.refuse(true);
-    else res.onData((chunk, last) => this.#guard(() => body.take(new Uint8Array(chunk), last)));
-  }
-
-  reply(status: number, headers: Headers, body: string | Uint8Array): void {
-    const res = this.#res;
-    if (res === undefined || this.#reply.at !== 'none') return;
-    const { lines, close } = this.#lines(headers);
-    const bodiless = this.method === 'HEAD' || status === 204 || status === 304;
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    // uWebSockets closes at once after a last reply. With a request body under way the client would get a reset instead of its reply, so
-    // the connection is only said to close then: the client does it, or the library's timer (10 s without a new request) does.
-    const closeNow = close && !bodiless && bytes.length < corkBytes / 2 && (this.#body?.whole === true || this.method === 'GET');
-    if (close && !closeNow) lines.push(['connection', 'close']);
-    // `endWithoutBody(length)` would leave the response pending, hence the length as a header of our own.
-    if (this.method === 'HEAD' && status !== 204 && status !== 304) lines.push(['content-length', String(bytes.length)]);
-    const top = head(status, lines);
-
-    this.#body?.stop();
-    this.#reply = { at: 'whole' };
-    res.cork(() => {
-      res.writeStatus(top);
-      if (!bodiless && bytes.length > corkBytes) return this.#stream(res, bytes);
-      this.#res = undefined;
-      if (bodiless) res.endWithoutBody();
-      else res.end(bytes, closeNow);
-    });
-  }
-
-  begin(status: number, headers: Headers, length: number | undefined): void {
-    const res = this.#res;
-    if (res === undefined || this.#reply.at !== 'none') return;
-    const { lines, close } = this.#lines(headers);
-    const bodiless = this.method === 'HEAD' || status === 204 || status === 304;
-    if (close) lines.push(['connection', 'close']);
-    if (bodiless && length !== undefined && this.method === 'HEAD') lines.push(['content-length', String(length)]);
-    const top = head(status, lines);
-    this.#reply = { at: 'begun', top, bodiless, length, close, headed: false, rest: nothing, taken: 0 };
-    res.onWritable(() => this.#writable());
-  }
-
-  write(bytes: Uint8Array): boolean {
-    const res = this.#res;
-    const reply = this.#reply;
-    if (res === undefined || reply.at !== 'begun' || reply.bodiless || bytes.length === 0) return true;
-    if (reply.length === undefined) return this.#corked(res, reply, () => res.write(bytes));
-    if (reply.taken + reply.rest.length + bytes.length > reply.length) {
-      this.#server.fault(new RangeError(`a reply of ${reply.length} bytes has more of them, cutting it`));
-      this.destroy();
-      return true;
-    }
-    const waits = reply.rest.length > 0;
-    reply.rest = waits ? Buffer.concat([reply.rest, bytes]) : bytes;
-    return waits ? false : this.#corked(res, reply, () => this.#push(res, reply));
-  }
-
-  end(): void {
-    const res = this.#res;
-    const reply = this.#reply;
-    if (res === undefined || reply.at !== 'begun') return;
-    if (reply.length !== undefined && !reply.bodiless && reply.length > 0) {
-      if (reply.taken + reply.rest.length < reply.length) this.destroy();
-      return; // what the socket has not taken yet follows, and completes the reply
-    }
-    this.#body?.stop();
-    this.#corked(res, reply, () => {
-      this.#reply = { at: 'over' };
-      this.#res = undefined;
-      if (reply.bodiless) res.endWithoutBody();
-      else res.end(); // where the connection is to close, the head says so: asking for it here would write that once more, into the body
-      return true;
-    });
-  }
-
-  destroy(): void {
-    const res = this.#res;
-    this.#reply = { at: 'over' };
-    this.#res = undefined;
-    res?.close();
-  }
-
-  /** Answers 500 for what the handler threw. */
-  fail(cause: unknown): void {
-    this.#server.fault(cause);
-    if (this.#reply.at === 'begun') this.destroy();
-    else this.reply(500, [plain], 'internal error\n');
-  }
-
-  forgetRequest(): void {
-    this.#headers = [];
-  }
-
-  /** The header lines to send, and whether the connection ends with this reply. */
-  #lines(headers: Headers): { lines: Headers[number][]; close: boolean } {
-    let close = this.#server.draining || this.#body?.whole === false;
-    const lines: Headers[number][] = [];
-    for (const header of headers) {
-      if (header[0] === 'connection') close ||= header[1] === 'close';
-      else lines.push(header);
-    }
-    return { lines, close };
-  }
-
-  #corked(res: HttpResponse, reply: Begun, write: () => boolean): boolean {
-    let taken = true;
-    res.cork(() => {
-      if (!reply.headed) res.writeStatus(reply.top);
-      reply.headed = true;
-      taken = write();
-    });
-    return taken;
-  }
-
-  /** Gives the socket what it takes of `rest`. True when that was all. */
-  #push(res: HttpResponse, reply: Begun): boolean {
-    const before = res.getWriteOffset();
-    if (reply.taken + reply.rest.length === reply.length) this.#body?.stop(); // this may complete it, and then the response is gone
-    const [ok, done] = res.tryEnd(reply.rest, reply.length ?? 0);
-    if (done) {
-      this.#reply = { at: 'over' };
-      this.#res = undefined;
-      return true;
-    }
-    const took = ok ? reply.rest.length : res.getWriteOffset() - before;
-    reply.taken += took;
-    reply.rest = reply.rest.subarray(took);
-    return ok;
-  }
-
-  #writable(): boolean {
-    const res = this.#res;
-    const reply = this.#reply;
-    if (res === undefined || reply.at !== 'begun') return true;
-    if (reply.rest.length > 0 && !this.#corked(res, reply, () => this.#push(res, reply))) return false;
-    if (this.onDrain !== undefined) this.#guard(this.onDrain);
-    return true;
-  }
-
-  /** Sends as much as the socket takes, the rest as it drains: `end` would copy all of it into the library's own buffer. */
-  #stream(res: HttpResponse, bytes: Uint8Array): void {
-    const more = (offset: number): boolean => {
-      const [ok, done] = res.tryEnd(bytes.subarray(offset), bytes.length);
-      if (done) this.#res = undefined;
-      return ok;
-    };
-    if (more(0) || this.#res === undefined) return;
-    res.onWritable((offset) => this.#res === undefined || more(offset));
-  }
-
-  #aborted(): void {
-    this.#res = undefined;
-    const tell = this.onAbort;
-    this.onAbort = undefined;
-    if (this.#reply.at !== 'whole' && this.#reply.at !== 'over' && tell !== undefined) this.#guard(tell);
-  }
-
-  /** Runs a callback of the handler's. */
-  #guard(callback: () => void): void {
-    try {
-      callback();
-    } catch (cause) {
-      this.fail(cause);
-    }
-  }
-}
-
-const nothing = new Uint8Array(0);
-const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
-
-/** The library reads what it gets as UTF-8. Back to a character a byte. */
-function latin1(text: string): string {
-  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
 }

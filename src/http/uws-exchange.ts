@@ -1,0 +1,296 @@
+// One request on uWebSockets as an Exchange. It never touches the response after its end, and lets no exception out of a callback.
+import type { RequestBody } from '../sandbox/sandbox.ts';
+import { copy } from './body.ts';
+import type { Exchange, Fault } from './engine.ts';
+import { type Headers, head } from './head.ts';
+import { IncomingBody } from './incoming-body.ts';
+import { shortAddress } from './port.ts';
+import { UwsOutgoing, type UwsWriter } from './uws-outgoing.ts';
+
+/** What all exchanges of a listener share. */
+export interface Shared {
+  readonly fault: Fault;
+  draining: boolean;
+}
+
+/** What it uses of a request. */
+export interface UwsRequest {
+  forEach(header: (name: string, value: string) => void): void;
+  getCaseSensitiveMethod(): string;
+  getUrl(): string;
+  getQuery(): string | undefined;
+}
+
+/** What it uses of a response. */
+export interface UwsResponse extends UwsWriter {
+  onAborted(handler: () => void): unknown;
+  onData(handler: (chunk: ArrayBuffer, last: boolean) => void): unknown;
+  getRemoteAddressAsText(): ArrayBuffer;
+  pause(): void;
+  resume(): void;
+  end(body?: Uint8Array, close?: boolean): unknown;
+  endWithoutBody(): unknown;
+  close(): unknown;
+}
+
+type ReplyState =
+  | { readonly at: 'none' | 'over' }
+  /** `outgoing`: undefined for a reply that cannot have a body. */
+  | { readonly at: 'begun'; readonly top: Buffer; readonly length: number | undefined; readonly outgoing: UwsOutgoing | undefined };
+
+// What uWebSockets gathers before a write. Up to here `end` costs no more memory than the library has anyway.
+const corkBytes = 16 * 1024;
+/** How often a reply is moved on while the request is paused, and how often in vain until the client is taken for gone: 10 s. */
+const [moveEveryMs, movesInVain] = [10, 1000];
+
+export class UwsExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  onAbort: (() => void) | undefined = undefined;
+  onDrain: (() => void) | undefined = undefined;
+  readonly #shared: Shared;
+  /** Undefined once it may not be touched: the reply is complete, or the client is gone. */
+  #res: UwsResponse | undefined;
+  /** Empty once the handler has returned. */
+  #headers: Headers;
+  #body: IncomingBody | undefined;
+  #outgoing: UwsOutgoing | undefined;
+  #reply: ReplyState = { at: 'none' };
+  #mover: NodeJS.Timeout | undefined;
+  /** The handler, or the body's receiver, is running within the library's own callback. */
+  #busy = true;
+
+  constructor(shared: Shared, res: UwsResponse, req: UwsRequest) {
+    this.#shared = shared;
+    this.#res = res;
+    // First of all: a handler that returns without an answer and without this aborts the process.
+    res.onAborted(() => this.#aborted());
+    this.method = req.getCaseSensitiveMethod();
+    this.path = latin1(req.getUrl());
+    this.query = latin1(req.getQuery() ?? '');
+    const headers: Headers[number][] = [];
+    req.forEach((name, value) => {
+      headers.push([name, latin1(value)]);
+    });
+    this.#headers = headers;
+  }
+
+  get client(): string {
+    return this.#res === undefined ? '' : shortAddress(Buffer.from(this.#res.getRemoteAddressAsText()).toString('latin1'));
+  }
+
+  header(name: string): string {
+    return this.#headers.find(([known]) => known === name)?.[1] ?? '';
+  }
+
+  headers(): Headers {
+    return this.#headers;
+  }
+
+  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
+    const res = this.#res;
+    if (res === undefined || this.#reply.at !== 'none' || this.#body !== undefined) return;
+    // What is no number is refused by the parser, after the handler.
+    const told = Number(this.header('content-length')) || 0;
+    const source = { pause: () => this.#pause(), resume: () => this.#resume() };
+    const open = () => this.#res !== undefined && this.#reply.at !== 'over';
+    const body = new IncomingBody(source, { limit, enough, told, own: copy, open, begin: then, over });
+    this.#body = body;
+    if (told > limit) body.refuse(true);
+    else {
+      res.onData((chunk, last) => {
+        this.#busy = true;
+        this.#guard(() => body.take(new Uint8Array(chunk), last));
+        this.#busy = false;
+      });
+    }
+  }
+
+  reply(status: number, headers: Headers, body: string | Uint8Array): void {
+    const res = this.#res;
+    if (res === undefined || this.#reply.at !== 'none') return;
+    const { lines, close } = this.#lines(headers);
+    const bodiless = this.#bodiless(status);
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    // uWebSockets closes at once after a last reply. With a request body under way the client would get a reset instead of its reply, so
+    // the connection is only said to close then: the client does it, or the library's timer (10 s without a new request) does.
+    const closeNow = close && !bodiless && bytes.length < corkBytes / 2 && (this.#body?.whole === true || this.method === 'GET');
+    if (close && !closeNow) lines.push(['connection', 'close']);
+    // `endWithoutBody(length)` would leave the response pending, hence the length as a header of our own.
+    if (this.method === 'HEAD' && status !== 204 && status !== 304) lines.push(['content-length', String(bytes.length)]);
+    const top = head(status, lines);
+
+    this.#body?.stop();
+    this.#reply = { at: 'over' };
+    if (!bodiless && bytes.length > corkBytes) {
+      const outgoing = this.#send(res, top, bytes.length);
+      outgoing.write(bytes);
+      outgoing.end();
+      return;
+    }
+    this.#res = undefined;
+    res.cork(() => {
+      res.writeStatus(top);
+      if (bodiless) res.endWithoutBody();
+      else res.end(bytes, closeNow);
+    });
+  }
+
+  begin(status: number, headers: Headers, length: number | undefined): void {
+    const res = this.#res;
+    if (res === undefined || this.#reply.at !== 'none') return;
+    const { lines, close } = this.#lines(headers);
+    const bodiless = this.#bodiless(status);
+    if (close) lines.push(['connection', 'close']);
+    if (this.method === 'HEAD' && length !== undefined) lines.push(['content-length', String(length)]);
+    const top = head(status, lines);
+    this.#reply = { at: 'begun', top, length, outgoing: bodiless ? undefined : this.#send(res, top, length) };
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const reply = this.#reply;
+    if (reply.at !== 'begun' || reply.outgoing === undefined || bytes.length === 0) return true;
+    if (reply.length !== undefined && reply.outgoing.written + bytes.length > reply.length) {
+      this.#shared.fault(new RangeError(`a reply of ${reply.length} bytes has more of them, cutting it`));
+      this.destroy();
+      return true;
+    }
+    const taken = reply.outgoing.write(bytes);
+    this.#hold();
+    return taken;
+  }
+
+  end(): void {
+    const res = this.#res;
+    const reply = this.#reply;
+    if (res === undefined || reply.at !== 'begun') return;
+    const { top, length, outgoing } = reply;
+    if (outgoing === undefined) {
+      this.#body?.stop();
+      this.#over();
+      res.cork(() => {
+        res.writeStatus(top);
+        res.endWithoutBody();
+      });
+      return;
+    }
+    if (length !== undefined && outgoing.written < length) {
+      this.destroy();
+      return;
+    }
+    this.#body?.stop();
+    this.#reply = { at: 'over' };
+    outgoing.end();
+  }
+
+  destroy(): void {
+    const res = this.#res;
+    this.#over();
+    res?.close();
+  }
+
+  /** Answers 500 for what the handler threw. */
+  fail(cause: unknown): void {
+    this.#shared.fault(cause);
+    if (this.#reply.at === 'begun') this.destroy();
+    else this.reply(500, [plain], 'internal error\n');
+  }
+
+  /** The handler has returned. */
+  returned(): void {
+    this.#headers = [];
+    this.#busy = false;
+  }
+
+  /** The header lines to send, and whether the connection ends with this reply. */
+  #lines(headers: Headers): { lines: Headers[number][]; close: boolean } {
+    let close = this.#shared.draining || this.#body?.whole === false;
+    const lines: Headers[number][] = [];
+    for (const header of headers) {
+      if (header[0] === 'connection') close ||= header[1] === 'close';
+      else lines.push(header);
+    }
+    return { lines, close };
+  }
+
+  #bodiless(status: number): boolean {
+    return this.method === 'HEAD' || status === 204 || status === 304;
+  }
+
+  #send(res: UwsResponse, top: Buffer, length: number | undefined): UwsOutgoing {
+    this.#outgoing = new UwsOutgoing(res, {
+      head: top,
+      length,
+      busy: () => this.#busy,
+      completing: () => this.#body?.stop(),
+      done: () => this.#over(),
+      drained: () => this.#guard(() => this.onDrain?.()),
+    });
+    return this.#outgoing;
+  }
+
+  #pause(): void {
+    this.#res?.pause();
+    this.#hold();
+  }
+
+  /** The library takes up what a paused socket last waited for, or another one: hence a pause in between, when it is known to wait for the right thing. */
+  #resume(): void {
+    clearInterval(this.#mover);
+    this.#mover = undefined;
+    this.#outgoing?.advance();
+    this.#res?.pause();
+    this.#res?.resume();
+  }
+
+  /**
+   * A paused socket waits for nothing, not even for room to write; a write that falls short lets it wait for both, and it reads again. So while the
+   * request is paused and the reply under way, it is paused anew after each write, when the library is through with it, and what could not be
+   * written is tried again by the clock.
+   */
+  #hold(): void {
+    if (this.#outgoing === undefined || this.#body?.paused !== true) return;
+    setImmediate(() => {
+      if (this.#body?.paused === true) this.#res?.pause();
+    });
+    if (this.#mover !== undefined || this.#res === undefined) return;
+    let inVain = 0;
+    this.#mover = setInterval(() => {
+      inVain = this.#outgoing?.advance() === false ? inVain + 1 : 0;
+      if (this.#body?.paused === true) this.#res?.pause();
+      if (inVain > movesInVain) this.#res?.close();
+    }, moveEveryMs);
+  }
+
+  #aborted(): void {
+    const told = this.#reply.at === 'over' ? undefined : this.onAbort;
+    this.#over();
+    this.onAbort = undefined;
+    if (told !== undefined) this.#guard(told);
+  }
+
+  /** Nothing is touched any more. */
+  #over(): void {
+    this.#reply = { at: 'over' };
+    this.#res = undefined;
+    this.#outgoing?.close();
+    clearInterval(this.#mover);
+  }
+
+  /** Runs a callback of the handler's. */
+  #guard(callback: () => void): void {
+    try {
+      callback();
+    } catch (cause) {
+      this.fail(cause);
+    }
+  }
+}
+
+const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
+
+/** The library reads what it gets as UTF-8. Back to a character a byte. */
+function latin1(text: string): string {
+  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
+}
