@@ -34,5 +34,5 @@ export const defaultLimits: PackageLimits = {
   ms: 60_000,
 };
 
-/** The file that every package has at its root. */
+/** What a package that is one Python file becomes. */
 export const entryFile = 'f.py';

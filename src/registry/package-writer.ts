@@ -86,12 +86,13 @@ export class PackageWriter {
     linkSync(this.#at(target), this.#at(path));
   }
 
-  /** Refuses the package if it lacks the entry file. Following links is safe here: none leads out. */
+  /** Refuses the package if nothing in it can be called: that is at its root. Following links is safe here: none leads out. */
   finish(): void {
-    if (isFile(this.#at(entryFile))) return;
+    const atRoot = [...this.#made.keys()].filter((path) => !path.includes('/'));
+    if (atRoot.some((path) => isFile(this.#at(path)))) return;
     const folder = [...this.#made.keys()].find((path) => path.endsWith(`/${entryFile}`) && path.split('/').length === 2);
     const hint = folder === undefined ? '' : ` (there is ${quoted(folder)}: its members belong at the root)`;
-    throw new Refusal(`it has no file ${entryFile} at its root${hint}`);
+    throw new Refusal(`it has no file at its root${hint}`);
   }
 
   /** Closes the file that is open, if any. */

@@ -1,14 +1,16 @@
 // The sock backend: sandboxes made straight from Linux, forked from zygotes.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkerError } from '../../errors.ts';
+import { type Runtime, runtimeOf } from '../../runtime/runtime.ts';
+import { allRuntimes } from '../../runtime/runtimes.ts';
 import type { Backend, Code, Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
 import { Nursery } from '../zygote/nursery.ts';
 import type { StandbyRange } from '../zygote/refill.ts';
 import { buildRoot } from './base-root.ts';
 import { Cgroups } from './cgroups.ts';
 import { Received } from './leaf.ts';
-import type { Native } from './native.ts';
+import { type Native, packageRoot } from './native.ts';
 import { OwnZygotes } from './own-zygotes.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { UidRange } from './uids.ts';
@@ -29,25 +31,15 @@ export interface SockOptions {
   log(level: 'info' | 'warn' | 'error', text: string, detail?: unknown): void;
 }
 
-const python = {
-  argv: ['/usr/bin/python3', '-I', '/runtime/zygote.py'],
-  environment: [
-    'PATH=/usr/local/bin:/usr/bin:/bin',
-    'HOME=/tmp',
-    'USER=lambda',
-    'LANG=C.UTF-8',
-    'TMPDIR=/tmp',
-    'LD_PRELOAD=/runtime/guest.so',
-  ],
-  mounts: [],
-};
-
 export class SockBackend implements Backend {
   readonly #cgroups: Cgroups;
   readonly #uids: UidRange;
   readonly #nursery: Nursery;
-  readonly #python: Pool;
+  readonly #runtimes: readonly Runtime[];
+  readonly #pools = new Map<Runtime, Pool>();
+  readonly #shared: Omit<PoolOptions, 'runtime'>;
   readonly #own: OwnZygotes;
+  readonly #chosen = new WeakMap<Code, Runtime>();
   #ids = 0;
   #closed = false;
 
@@ -56,12 +48,11 @@ export class SockBackend implements Backend {
     this.#uids = UidRange.claim(native);
     this.#cgroups = Cgroups.open(native, workerDir);
     tellUnlimited(this.#cgroups, options);
-    buildRoot(join(workerDir, 'root'), base);
+    this.#runtimes = allRuntimes({ packageRoot: packageRoot(), base, node: process.execPath, memoryBytes: limits.memoryBytes });
+    buildRoot(join(workerDir, 'root'), base, this.#runtimes);
     mkdirSync(join(workerDir, 'staging'), { recursive: true });
     this.#nursery = new Nursery({ native, cgroups: this.#cgroups, uids: this.#uids, workerDir, base, limits, log });
-    const shared: PoolOptions = {
-      program: python,
-      forked: 'forked',
+    this.#shared = {
       nursery: this.#nursery,
       cgroups: this.#cgroups,
       received: new Received(native.received),
@@ -69,20 +60,26 @@ export class SockBackend implements Backend {
       maxSandboxes,
       own: undefined,
       nextId: () => `${++this.#ids}`,
-      onLoaded: (spec, loadMs) => this.#own.loaded(spec, loadMs),
+      onLoaded: (spec, loadMs) => this.#own.loaded(spec, this.#runtime(spec), loadMs),
       log,
     };
-    this.#python = new Pool(shared);
-    this.#own = new OwnZygotes(shared, options.lambdaZygotes);
+    this.#own = new OwnZygotes(this.#shared, options.lambdaZygotes);
   }
 
-  start(): Promise<void> {
-    return this.#python.start();
+  async start(): Promise<void> {
+    await Promise.all(this.#runtimes.filter(({ begins }) => begins === 'with-worker').map((runtime) => this.#begin(runtime).started));
   }
 
   create(spec: SandboxSpec): Sandbox {
     if (this.#closed) throw new WorkerError('draining');
-    return (this.#own.find(spec) ?? this.#python).create(spec);
+    const own = this.#own.find(spec);
+    if (own !== undefined) return own.create(spec);
+    const runtime = this.#runtime(spec);
+    if (spec.concurrency > runtime.mostConcurrent) {
+      const detail = `concurrency: at most ${runtime.mostConcurrent} for ${runtime.name} lambdas, got ${spec.concurrency}`;
+      throw new WorkerError('code-invalid', { detail });
+    }
+    return (this.#pools.get(runtime) ?? this.#begin(runtime).pool).create(spec);
   }
 
   forget(lambda: string, code: Code): void {
@@ -90,15 +87,47 @@ export class SockBackend implements Backend {
   }
 
   status(): Readonly<Record<string, unknown>> {
-    return { backend: 'sock', ...this.#python.status(), lambdaZygotes: this.#own.count, limitsNotEnforced: this.#cgroups.missing };
+    const pools = [...this.#pools].map(([{ name }, pool]) => [name, pool.status()] as const);
+    const [, first] = pools[0] ?? [];
+    return {
+      backend: 'sock',
+      ...first,
+      runtimes: Object.fromEntries(pools),
+      lambdaZygotes: this.#own.count,
+      limitsNotEnforced: this.#cgroups.missing,
+    };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#own.close(), this.#python.close()]);
+    await Promise.all([this.#own.close(), ...[...this.#pools.values()].map((pool) => pool.close())]);
     await this.#nursery.close();
     this.#cgroups.close();
     this.#uids.close();
+  }
+
+  #begin(runtime: Runtime): { pool: Pool; started: Promise<void> } {
+    const pool = new Pool({ ...this.#shared, runtime });
+    this.#pools.set(runtime, pool);
+    const started = pool.start();
+    started.catch(() => {}); // told to those who wait for a sandbox; the pool tries again
+    return { pool, started };
+  }
+
+  /** Which runtime a package is for: looked up once. */
+  #runtime({ code, entry }: SandboxSpec): Runtime {
+    const known = this.#chosen.get(code);
+    if (known !== undefined) return known;
+    const { file } = entry;
+    const files = readdirSync(code.dir);
+    if (file?.includes('/') && existsSync(join(code.dir, file))) files.push(file);
+    const runtime = runtimeOf(this.#runtimes, files, entry);
+    if (runtime === undefined) {
+      const detail = `it has ${file === undefined ? 'no f.py, f.bin, index.mjs, index.js, f.mjs, f.js or f.cjs' : `no ${file}`}`;
+      throw new WorkerError('code-invalid', { detail });
+    }
+    this.#chosen.set(code, runtime);
+    return runtime;
   }
 }
 

@@ -1,18 +1,7 @@
 // The base root filesystem of sandboxes: the host's /usr (or another directory's), read-only, under a generated minimal root.
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { packageRoot } from './native.ts';
+import { copyFileSync, cpSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Runtime } from '../../runtime/runtime.ts';
 
 /** Directories on which something is mounted, or that a lambda finds empty. */
 const directories = ['usr', 'proc', 'dev', 'private', 'handler', 'packages', 'rehearsal', 'runtime', 'etc', 'run', 'var'];
@@ -39,7 +28,7 @@ const copiedEtc = [
  * Writes the generated part into `target`, anew. `base` is the directory that takes the place of `/`: its /usr is mounted later, its /etc is
  * copied in part. All of it belongs to root and is mounted read-only.
  */
-export function buildRoot(target: string, base: string): void {
+export function buildRoot(target: string, base: string, runtimes: readonly Runtime[]): void {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   for (const d of directories) mkdirSync(join(target, d), { mode: 0o755 });
@@ -49,10 +38,16 @@ export function buildRoot(target: string, base: string): void {
     if (existsSync(path) && lstatSync(path).isSymbolicLink()) symlinkSync(readlinkSync(path), join(target, name));
   }
   buildEtc(join(target, 'etc'), join(base, 'etc'));
-  const runtime = join(packageRoot(), 'src/runtime/python');
-  for (const file of readdirSync(runtime)) if (file.endsWith('.py')) copyFileSync(join(runtime, file), join(target, 'runtime', file));
-  copyFileSync(join(runtime, 'rehearsal/f.py'), join(target, 'rehearsal/f.py'));
-  copyFileSync(join(packageRoot(), 'build/Release/guest.so'), join(target, 'runtime/guest.so'));
+  for (const { files, program } of runtimes) {
+    for (const [from, to] of files) copyFileSync(from, placed(target, to));
+    for (const [, to] of program.mounts) writeFileSync(placed(target, to), ''); // what a file is mounted on has to be one
+  }
+}
+
+function placed(target: string, path: string): string {
+  const at = join(target, path);
+  mkdirSync(dirname(at), { recursive: true });
+  return at;
 }
 
 function buildEtc(etc: string, from: string): void {

@@ -1,4 +1,5 @@
 // Zygotes of single lambdas: with their handler loaded, so that a burst of cold starts does not import it again and again.
+import type { Runtime } from '../../runtime/runtime.ts';
 import type { Code, SandboxSpec } from '../sandbox.ts';
 import { deservesZygote } from '../zygote/promotion.ts';
 import { Pool, type PoolOptions } from './pool.ts';
@@ -13,14 +14,14 @@ interface Known {
 const remembered = { starts: 4, lambdas: 1000 } as const;
 
 export class OwnZygotes {
-  readonly #shared: PoolOptions;
+  readonly #shared: Omit<PoolOptions, 'runtime'>;
   readonly #most: number;
   /** By lambda and digest; those used last at the end. */
   readonly #known = new Map<string, Known>();
   readonly #closing = new Set<Pool>();
 
   /** `shared`: the pool that every lambda has; at most `most` zygotes at a time. */
-  constructor(shared: PoolOptions, most: number) {
+  constructor(shared: Omit<PoolOptions, 'runtime'>, most: number) {
     this.#shared = shared;
     this.#most = most;
   }
@@ -41,15 +42,15 @@ export class OwnZygotes {
   }
 
   /** A sandbox of the lambda has loaded its handler in so many ms (0: it was loaded). */
-  loaded(spec: SandboxSpec, loadMs: number): void {
-    if (!spec.zygote || this.#most === 0 || loadMs === 0) return;
+  loaded(spec: SandboxSpec, runtime: Runtime, loadMs: number): void {
+    if (!runtime.loadsInZygote || !spec.zygote || this.#most === 0 || loadMs === 0) return;
     const key = keyOf(spec.lambda, spec.code);
     const known = this.#known.get(key) ?? { starts: [], state: 'none', pool: undefined };
     this.#known.set(key, known);
     known.starts.push(performance.now());
     if (known.starts.length > remembered.starts) known.starts.shift();
     if (known.pool === undefined && deservesZygote({ loadMs, starts: known.starts, failed: known.state === 'failed' }))
-      this.#make(known, spec);
+      this.#make(known, runtime, spec);
     if (this.#known.size > remembered.lambdas) this.#drop([...this.#known].find(([, { pool }]) => pool === undefined)?.[0]);
   }
 
@@ -63,17 +64,20 @@ export class OwnZygotes {
     await Promise.all(pools.map((pool) => pool.close()));
   }
 
-  #make(known: Known, spec: SandboxSpec): void {
+  #make(known: Known, runtime: Runtime, spec: SandboxSpec): void {
     const [oldest] = this.#pools();
     if (this.#pools().length >= this.#most && oldest !== undefined) this.#drop(oldest[0]);
-    const { program } = this.#shared;
+    const { program } = runtime;
     known.state = 'starting';
     const pool = new Pool({
       ...this.#shared,
-      program: {
-        argv: [...program.argv, '--handler', JSON.stringify(spec.entry)],
-        environment: [...program.environment, ...Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`)],
-        mounts: [...program.mounts, [spec.code.dir, '/handler']],
+      runtime: {
+        ...runtime,
+        program: {
+          argv: [...program.argv, '--handler', JSON.stringify(spec.entry)],
+          environment: [...program.environment, ...Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`)],
+          mounts: [...program.mounts, [spec.code.dir, '/handler']],
+        },
       },
       standbys: { least: 0, most: 0 },
       own: {

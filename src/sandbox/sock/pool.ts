@@ -1,19 +1,18 @@
 // The sandboxes of one runtime: the zygote that they are forked from, those that wait for a lambda, those that run.
 import { WorkerError } from '../../errors.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import type { ColdClass, SandboxSpec } from '../sandbox.ts';
 import { ZygoteKeeper } from '../zygote/keeper.ts';
 import type { Nursery } from '../zygote/nursery.ts';
 import type { StandbyRange } from '../zygote/refill.ts';
 import type { Slot } from '../zygote/slots.ts';
-import type { Zygote, ZygoteProgram } from '../zygote/zygote.ts';
+import type { Zygote } from '../zygote/zygote.ts';
 import type { Cgroups } from './cgroups.ts';
 import { Leaf, type LeafOwner, type Received } from './leaf.ts';
 import { Standbys } from './standbys.ts';
 
 export interface PoolOptions {
-  readonly program: ZygoteProgram;
-  /** What a sandbox is called that was forked for its call: `spawned` when its program starts from nothing. */
-  readonly forked: 'forked' | 'spawned';
+  readonly runtime: Pick<Runtime, 'program' | 'start' | 'mostConcurrent'>;
   readonly nursery: Nursery;
   readonly cgroups: Cgroups;
   readonly received: Received;
@@ -51,11 +50,11 @@ export class Pool implements LeafOwner {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    const { nursery, program, standbys, maxSandboxes, own, log } = options;
+    const { nursery, runtime, standbys, maxSandboxes, own, log } = options;
     const reserve = standbys.least + reserveForBursts;
     this.#keeper = new ZygoteKeeper({
       nursery,
-      program,
+      program: runtime.program,
       slots: { reserve, most: Math.min(maxSandboxes + standbys.most + reserveForBursts, mostSlots) },
       replace: own === undefined,
       onLine: own?.onLine,
@@ -83,7 +82,7 @@ export class Pool implements LeafOwner {
 
   create(spec: SandboxSpec): Leaf {
     this.#standbys.noteColdStart();
-    if (spec.cold === 'spawned' && this.#options.forked !== 'spawned') return this.#spawned(spec);
+    if (spec.cold === 'spawned' && this.#options.runtime.start !== 'spawned') return this.#spawned(spec);
     // A standby is sealed with the limits of all.
     if (spec.cold !== 'forked' && spec.cold !== 'spawned' && spec.limits === undefined) {
       const standby = this.#standby(spec);
@@ -173,21 +172,21 @@ export class Pool implements LeafOwner {
 
   #forked(spec: SandboxSpec): Leaf {
     const serving = this.#keeper.serving !== undefined;
-    if (spec.cold === 'forked' && (!serving || this.#options.forked !== 'forked')) {
+    if (spec.cold === 'forked' && (!serving || this.#options.runtime.start !== 'forked')) {
       throw new WorkerError('force-start-unmet', { detail: serving ? 'this runtime cannot be forked' : 'no zygote is serving' });
     }
-    const leaf = this.#leaf(serving ? this.#options.forked : 'spawned', spec);
+    const leaf = this.#leaf(serving ? this.#options.runtime.start : 'spawned', spec);
     this.#keeper.whenServing((zygote) => (zygote instanceof Error ? leaf.abandon(zygote) : this.#fork(zygote, leaf, spec)));
     return leaf;
   }
 
   // A zygote of its own: the interpreter starts from nothing, forks once, and goes.
   #spawned(spec: SandboxSpec): Leaf {
-    const { nursery, program } = this.#options;
+    const { nursery, runtime } = this.#options;
     const leaf = this.#leaf('spawned', spec);
     try {
       const zygote = nursery.make({
-        program,
+        program: runtime.program,
         reserve: 1,
         most: 1,
         onLine: undefined,

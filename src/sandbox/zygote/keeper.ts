@@ -1,10 +1,11 @@
 // Keeps one zygote serving: when it is gone, starts another, if it is one that must be there.
+import type { Program } from '../../runtime/runtime.ts';
 import type { Nursery } from './nursery.ts';
-import type { Zygote, ZygoteProgram } from './zygote.ts';
+import type { Zygote } from './zygote.ts';
 
 export interface KeeperOptions {
   readonly nursery: Nursery;
-  readonly program: ZygoteProgram;
+  readonly program: Program;
   readonly slots: { readonly reserve: number; readonly most: number };
   /** Whether another takes its place when it is gone. */
   readonly replace: boolean;

@@ -1,10 +1,12 @@
 // Makes zygotes and takes them back: who has which host uids, and what is left to do for those that are gone.
+
 import { join } from 'node:path';
+import type { Program } from '../../runtime/runtime.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
 import type { Native } from '../sock/native.ts';
 import type { UidRange } from '../sock/uids.ts';
-import { Zygote, type ZygoteProgram } from './zygote.ts';
+import { Zygote } from './zygote.ts';
 
 export interface NurseryOptions {
   readonly native: Native;
@@ -18,7 +20,7 @@ export interface NurseryOptions {
 }
 
 export interface ZygotePlan {
-  readonly program: ZygoteProgram;
+  readonly program: Program;
   /** Slots kept ready, and slots at most. */
   readonly reserve: number;
   readonly most: number;

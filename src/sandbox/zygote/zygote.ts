@@ -1,5 +1,6 @@
 // One zygote: a process with the interpreter and packages loaded, in a user namespace of its own, from which sandboxes are forked.
 import { closeSync, openSync } from 'node:fs';
+import type { Program } from '../../runtime/runtime.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
 import { Lines } from '../sock/lines.ts';
@@ -7,13 +8,6 @@ import type { ForkServer, Native, NativeProcess, ProcessHandlers } from '../sock
 import { type Slot, Slots } from './slots.ts';
 
 const rlimit = { core: 4, files: 7, locked: 8, messages: 12 } as const; // RLIMIT_…
-
-/** What a zygote runs, and what it finds mounted beside the base root. */
-export interface ZygoteProgram {
-  readonly argv: readonly string[];
-  readonly environment: readonly string[];
-  readonly mounts: readonly (readonly [path: string, target: string])[];
-}
 
 export interface LeafPlan {
   /** The directory for /handler; '': it is there already, or comes later. */
@@ -36,7 +30,7 @@ export interface ZygoteOptions {
   /** An empty directory of the host. */
   readonly staging: string;
   readonly limits: SandboxLimits;
-  readonly program: ZygoteProgram;
+  readonly program: Program;
   readonly reserve: number;
   readonly most: number;
   /** Words of the interpreter itself: why it could not start, for the most part. */

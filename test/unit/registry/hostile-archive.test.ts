@@ -163,7 +163,7 @@ const cases: readonly Case[] = [
     detail: /no intact tar archive/,
   },
 
-  { what: 'is empty', archive: new Uint8Array(), detail: /no intact gzip archive|no file f\.py/ },
+  { what: 'is empty', archive: new Uint8Array(), detail: /no intact gzip archive|no file at its root/ },
   { what: 'is text', archive: Buffer.from('def f(event): return 1\n'), detail: /no intact gzip archive/ },
   { what: 'is a tar without gzip', archive: tar([handler]), detail: /no intact gzip archive/ },
   { what: 'is gzip of something else', archive: gzipSync('x'.repeat(2000)), detail: /no intact tar archive/ },
@@ -187,18 +187,18 @@ const cases: readonly Case[] = [
     detail: /no intact tar archive/,
   },
 
-  { what: 'has no members', archive: tarGz(), detail: /it has no file f\.py at its root$/ },
-  { what: 'lacks the entry file', archive: tarGz({ name: 'g.py' }), detail: /it has no file f\.py at its root$/ },
+  { what: 'has no members', archive: tarGz(), detail: /it has no file at its root$/ },
+  { what: 'has files in folders only', archive: tarGz({ name: 'a/g.py' }), detail: /it has no file at its root$/ },
   {
     what: 'has its members in a folder',
     archive: tarGz({ name: 'echo/f.py' }),
-    detail: /no file f\.py at its root \(there is "echo\/f\.py"/,
+    detail: /no file at its root \(there is "echo\/f\.py"/,
   },
-  { what: 'has a directory as entry file', archive: tarGz({ name: 'f.py', type: '5' }), detail: /it has no file f\.py/ },
+  { what: 'has a directory as entry file', archive: tarGz({ name: 'f.py', type: '5' }), detail: /it has no file at its root/ },
   {
     what: 'has an entry file that links to itself',
     archive: tarGz({ name: 'f.py', type: '2', linkname: 'f.py' }),
-    detail: /it has no file f\.py/,
+    detail: /it has no file at its root/,
   },
 
   {

@@ -212,8 +212,8 @@ test('different lambdas unpack side by side', async (t) => {
 
 test('a refused entry is not unpacked again until it changes', async (t) => {
   const { dir, registry, pool, age } = rig(t);
-  write(dir, { 'x.tar.gz': tarGz({ name: 'g.py' }), 'y/g.py': '' });
-  for (let n = 0; n < 300; n += 1) write(dir, { [`y/${n}`]: '' });
+  write(dir, { 'x.tar.gz': tarGz({ name: 'a/g.py' }), 'y/a/g.py': '' });
+  for (let n = 0; n < 300; n += 1) write(dir, { [`y/a/${n}`]: '' });
   age();
   const unpack = t.mock.method(pool, 'unpack');
   await fails(registry, 'x', 'code-invalid');
