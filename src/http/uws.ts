@@ -1,6 +1,7 @@
-// The engine on uWebSockets.js, and the only file that knows it. It turns every use that would abort the process into one that cannot
-// happen: an exchange never touches the response after its end, no exception gets out of a callback, no borrowed memory is kept.
-// The facts about the library that it relies on were read in its sources (uWebSockets v20.67: HttpContext.h, HttpResponse.h).
+// The engine on uWebSockets.js, and the only file that knows it. With uws-exchange.ts it turns every use that would abort the process into one
+// that cannot happen. What the library cannot do: HTTP/1.0, trailers and chunk extensions, a request behind one that is not answered yet,
+// targets in absolute form, uploads of less than 16 KB/s. A client that shuts down its sending side is gone for it; node.ts does the same.
+// The facts that it relies on were read in the sources (uWebSockets v20.67: AsyncSocket.h, HttpContext.h, HttpResponse.h) and tried.
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { existsSync, readFileSync, rmSync } from 'node:fs';

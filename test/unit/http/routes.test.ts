@@ -181,8 +181,8 @@ test("headers of a lambda pass through, but for those that are the front end's",
   client.send(request('GET', '/run/a'));
   const reply = await client.until('moved');
   assert.match(reply, /^HTTP\/1\.1 302 Found\r\nlocation: \/elsewhere\r\nset-cookie: a=1\r\nset-cookie: b=2\r\nx-request-id: /);
-  assert.match(reply, /\r\nContent-Length: 5\r\n\r\nmoved$/);
-  assert.ok(!/forged|chunked|upgrade|connection|yesterday/i.test(reply));
+  assert.match(reply, /\r\ncontent-length: 5\r\n[\s\S]*\r\nmoved$/i);
+  assert.ok(!/forged|chunked|upgrade|connection: (?!keep-alive)|yesterday/i.test(reply));
   assert.equal(reply.match(/content-length/gi)?.length, 1);
 });
 
