@@ -4,7 +4,7 @@
   "variables": {
     "tests%": 0,
     "core_sources": [
-      "native/core/attacher.cc", "native/core/bpf.cc", "native/core/cgroup.cc", "native/core/clone.cc", "native/core/forking.cc", "native/core/frames.cc", "native/core/identity.cc",
+      "native/core/attacher.cc", "native/core/bpf.cc", "native/core/cgroup.cc", "native/core/clone.cc", "native/core/forking.cc", "native/core/frames.cc", "native/core/identity.cc", "native/core/listening.cc",
       "native/core/mounts.cc", "native/core/namespaces.cc", "native/core/policy.cc", "native/core/spawn.cc", "native/core/words.cc"
     ],
     "guest_sources": ["native/guest/atfork.cc", "native/guest/guest.cc", "native/guest/leaf.cc"],

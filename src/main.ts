@@ -23,6 +23,11 @@ import { loadNative, type Native } from './sandbox/sock/native.ts';
 const mib = 1 << 20;
 /** A lambda's own zygote is an interpreter and all that its handler imports. */
 const mostLambdaZygotes = 8;
+/**
+ * uWebSockets (v20.48) reads a socket again at once, paused or not, when a read has filled its buffer of 512 KiB: a quick sender held the event loop until
+ * 140 MB had come. The kernel keeps at most twice this, so no read fills the buffer.
+ */
+const receiveBytes = 200 << 10;
 /** Closing is a matter of milliseconds; whatever keeps it from ending must not keep the worker. */
 const closeLimitMs = 30_000;
 
@@ -95,6 +100,7 @@ export async function runWorker(config: Config): Promise<void> {
     .start()
     .then(async () => {
       const tcp = await engine.listen({ host: config.worker_url, port: config.worker_port, handler: routes(deps) });
+      native.boundReceive(tcp.port, receiveBytes);
       return [tcp, await listenOnSocket(engine, config.worker_dir, routes(deps, 'socket'), (line) => log.warn(line))] as const;
     })
     .catch(async (cause: unknown) => {

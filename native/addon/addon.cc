@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "../core/cgroup.h"
+#include "../core/listening.h"
 #include "../core/mounts.h"
 #include "../core/namespaces.h"
 #include "../core/spawn.h"
@@ -168,6 +169,11 @@ void destroy_cgroup(const CallbackInfo& info) {
 }
 Value delegated_cgroup(const CallbackInfo& info) { return Napi::Boolean::New(info.Env(), sock::delegated_cgroup(text_of(info[0]))); }
 
+// boundReceive(port, bytes) -> number of listening sockets
+Value bound_receive(const CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return number(info.Env(), sock::bound_receive(static_cast<uint16_t>(fd_of(info[0])), fd_of(info[1]))); });
+}
+
 // lock(fd) -> true when this open file is now locked exclusively, false when another holds it
 Value lock(const CallbackInfo& info) {
   const int fd = fd_of(info[0]);
@@ -193,6 +199,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   function("spawn", spawn);
   function("destroyCgroup", destroy_cgroup);
   function("delegatedCgroup", delegated_cgroup);
+  function("boundReceive", bound_receive);
   function("lock", lock);
   return exports;
 }

@@ -77,6 +77,8 @@ export interface Native {
   /** Kills all in the cgroup, waits until it is empty, removes it and those below. */
   destroyCgroup(directory: string, timeoutMs: number): void;
   delegatedCgroup(directory: string): boolean;
+  /** Bounds what the kernel keeps unread of each client of a TCP port that this process listens on; returns for how many sockets. */
+  boundReceive(port: number, bytes: number): number;
   /** An exclusive flock on an open file; false when somebody else holds it. */
   lock(fd: number): boolean;
 }
