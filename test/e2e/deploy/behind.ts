@@ -16,6 +16,9 @@ const lambdas: Readonly<Record<string, string>> = {
   size: 'def f(event):\n  return len(event["text"])\n',
 };
 
+/** Takes calls for a while after SIGTERM, and freezes nothing meanwhile. */
+export const patient = { drain_ms: 3000, freeze_after_ms: 600_000 };
+
 export interface Place {
   readonly balancer: Balancer;
   readonly ask: Ask;
@@ -26,7 +29,7 @@ export interface Place {
 
 /** Two workers behind a balancer. */
 export async function place(owner: Parameters<StartBalancer>[0], start: StartBalancer): Promise<Place> {
-  const worker = async () => startWorker(owner, { lambdas, config: { worker_port: await freePort(), drain_ms: 3000 } });
+  const worker = async () => startWorker(owner, { lambdas, config: { worker_port: await freePort(), ...patient } });
   const workers = await Promise.all([worker(), worker()]);
   const balancer = await start(owner, [workers[0].port, workers[1].port]);
   const ask = client(owner, balancer.port);

@@ -3,13 +3,11 @@ import { describe, test } from 'node:test';
 import { needsRoot } from '../worker.ts';
 import { needsPrograms, startHaproxy } from './balancer.ts';
 import { behind, place } from './behind.ts';
-import { losing } from './losing.ts';
 import { passing } from './passing.ts';
 
 describe('behind HAProxy', { ...needsPrograms('haproxy'), ...needsRoot }, () => {
   behind(startHaproxy);
   passing(startHaproxy);
-  losing(startHaproxy);
 
   test('many calls of one lambda at a time are more than its worker gets', async (t) => {
     const { ask, workers } = await place(t, startHaproxy);

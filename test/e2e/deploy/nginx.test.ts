@@ -3,11 +3,9 @@ import { describe } from 'node:test';
 import { needsRoot } from '../worker.ts';
 import { needsPrograms, startNginx } from './balancer.ts';
 import { behind } from './behind.ts';
-import { losing } from './losing.ts';
 import { passing } from './passing.ts';
 
 describe('behind nginx', { ...needsPrograms('nginx'), ...needsRoot }, () => {
   behind(startNginx);
   passing(startNginx);
-  losing(startNginx, 'a stopping worker refuses calls on connections that are open, and nginx knows of its stop only from such');
 });
