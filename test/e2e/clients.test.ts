@@ -30,7 +30,7 @@ describe('clients', needsRoot, () => {
     return counts;
   };
 
-  test('a client that goes away while its call runs ends that instance, and the next call gets a new one', async (t) => {
+  test('a client that goes away while its call runs ends that call, and the instance takes the next one', async (t) => {
     const client = await raw(t, worker.port);
     client.send(request('POST', '/run/stuck', { 'content-length': 0, 'x-request-id': 'gone-running' }));
     await begun('gone-running');
@@ -40,7 +40,7 @@ describe('clients', needsRoot, () => {
     next.send(request('POST', '/run/stuck', { 'content-length': 0, 'x-request-id': 'after-running' }));
     await begun('after-running');
     next.socket.destroy();
-    await until(({ inFlight, instances }) => inFlight === 0 && instances === 0);
+    await until(({ inFlight, instances, idle }) => inFlight === 0 && instances === idle);
   });
 
   test('a client that goes away while its instance starts', async (t) => {

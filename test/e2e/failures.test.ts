@@ -89,8 +89,8 @@ describe('failing lambdas', needsRoot, () => {
     for (const [lambda, reason] of [
       ['syntax', /File "\/handler\/f\.py", line 1\n[\s\S]*SyntaxError/],
       ['importing', /ModuleNotFoundError: No module named 'no_such_module'/],
-      ['nothing', /AttributeError: .*no function f\(event\)/],
-      ['uncallable', /AttributeError: .*no function f\(event\)/],
+      ['nothing', /AttributeError: .*neither a function f\(event\) nor an application app/],
+      ['uncallable', /AttributeError: .*the function 'f' is not callable/],
       ['raises_at_load', /RuntimeError: at load/],
     ] as const) {
       for (let i = 0; i < 2; i++) {

@@ -132,11 +132,9 @@ describe('over HTTP', needsRoot, () => {
     client.socket.destroy();
   });
 
-  test('a large reply arrives whole, one over the limit of replies is 502', async () => {
+  test('a large reply arrives whole', async () => {
     const answer = await worker.call('large', { n: 20 * mib });
     assert.deepEqual([answer.status, answer.bytes.length], [200, 20 * mib + 2]);
-    const over = await worker.call('large', { n: 65 * mib });
-    assert.deepEqual([over.status, over.json<{ error: { code: string } }>().error.code], [502, 'reply-too-large']);
     assert.equal((await worker.call('large', { n: 1 })).text, '"x"');
   });
 

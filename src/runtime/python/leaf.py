@@ -40,6 +40,9 @@ def run(handler, born, sealed, spin, standby):
             answer(channel, handler, channel.receive())
     except Closed:
         os._exit(0)
+    except SystemExit:
+        channel.socket.detach()  # open until the end: a leaf that closes its channel is killed
+        raise
 
 
 def rehearse(times, directory='/rehearsal'):
