@@ -1,27 +1,34 @@
-// `worker [run]`: checks the config, then runs the worker until it is told to stop.
-import { type Config, ConfigError, loadConfig } from '../config/load.ts';
+// `worker [run]`: checks the config, then runs the worker until it is told to stop. Also what `worker up` ends in.
+import { type Config, ConfigError, type LoadOptions, loadConfig } from '../config/load.ts';
+import { parseOverrides } from '../config/overrides.ts';
+import { exit, Failure, say } from './failure.ts';
 
-/** The exit code. A failed worker ends the process here: nothing is left to serve, and open handles must not keep it alive. */
-export async function run(configFile: string): Promise<number> {
-  const config = checked(configFile);
-  if (config === undefined) return 2;
+export interface RunOptions {
+  readonly config: string;
+  /** The text of each -o, in order. */
+  readonly options: readonly string[];
+}
+
+/** A failed worker ends the process here: nothing is left to serve, and open handles must not keep it alive. */
+export async function run(options: RunOptions): Promise<never> {
+  const config = checked(options, { warn: (line) => say(`config ${options.config}: ${line}`) });
   try {
     const { runWorker } = await import('../main.ts');
     await runWorker(config);
-    process.exit(0); // all is closed; a handle that a library keeps must not keep the process
+    process.exit(exit.well); // all is closed; a handle that a library keeps must not keep the process
   } catch (error) {
     say(told(error));
-    process.exit(1);
+    process.exit(exit.failed);
   }
 }
 
-function checked(configFile: string): Config | undefined {
+/** Throws a Failure with all problems. */
+export function checked({ config, options }: RunOptions, { warn = () => {} }: Pick<LoadOptions, 'warn'> = {}): Config {
   try {
-    return loadConfig(configFile, { warn: (line) => say(`config ${configFile}: ${line}`) });
+    return loadConfig(config, { overrides: options.flatMap(parseOverrides), warn });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    say([`the config "${configFile}" cannot be used:`, ...error.problems].join('\n  '));
-    return undefined;
+    throw new Failure([`the config "${config}" cannot be used:`, ...error.problems].join('\n  '), { exitCode: exit.usage, cause: error });
   }
 }
 
@@ -30,8 +37,4 @@ function told(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) return error.stack ?? error.message;
   return error.cause === undefined ? error.message : `${error.message}\n  because: ${told(error.cause)}`;
-}
-
-function say(text: string): void {
-  process.stderr.write(`worker: ${text}\n`);
 }

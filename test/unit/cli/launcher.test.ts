@@ -33,13 +33,17 @@ test('a node that is too old, or none, is told in one line', (t) => {
   }
 });
 
-test('without the addon the doctor still runs, and the worker says why it cannot be built', { skip: notRoot }, (t) => {
+test('without the addon, what has no sandboxes still runs, and the worker says why it cannot be built', { skip: notRoot }, (t) => {
   const root = installed(t);
   rmSync(path.join(root, 'build/Release'), { recursive: true });
-  assert.equal(launch(path.join(root, 'bin/worker'), ['doctor']).status, 0);
-  const { status, stderr } = launch(path.join(root, 'bin/worker'), []);
-  assert.match(stderr, /worker: node-gyp is not installed/);
-  assert.equal(status, 1);
+  for (const command of ['doctor', 'init', 'down', 'status', 'logs', 'new', 'completion'])
+    for (const args of [[command], ['worker', command]])
+      assert.equal(launch(path.join(root, 'bin/worker'), args).status, 0, args.join(' '));
+  for (const args of [[], ['up'], ['worker', 'up'], ['force-cleanup'], ['admin', 'install']]) {
+    const { status, stderr } = launch(path.join(root, 'bin/worker'), args);
+    assert.match(stderr, /worker: node-gyp is not installed/);
+    assert.equal(status, 1);
+  }
 });
 
 test('tests and benchmarks are refused where there is no checkout', { skip: notRoot }, (t) => {

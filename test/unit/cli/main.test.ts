@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +15,16 @@ const lines: readonly (readonly [args: readonly string[], exit: number, says: Re
   [['--confg', 'x'], 2, /unknown option '--confg'/],
   [['frob'], 2, /unknown command "frob"/],
   [['--config'], 2, /argument missing/],
+  [['worker'], 0, /Usage: worker/],
+  [['up', '--help'], 0, /--detach[\s\S]*Examples:\n {2}sudo worker up/],
+  [['status', '--help'], 0, /3 not running/],
+  [['status', '-p', '/no/such'], 2, /read the config "\/no\/such\/config.json": ENOENT/],
+  [['worker', 'down', '-p=/no/such'], 2, /read the config "\/no\/such\/config.json": ENOENT/],
+  [['down', '-t', 'soon'], 2, /Expected seconds/],
+  [['logs', 'x', '-n', '-1'], 2, /Expected a number of lines/],
+  [['logs'], 2, /missing required argument 'lambda'/],
+  [['new', 'x', '-r', 'cobol'], 2, /Allowed choices are python, node, native/],
+  [['run', '-o', 'worker_port', '-c', join(import.meta.dirname, '../../../../config.json')], 2, /-o "worker_port": expected key=value/],
   [['--config', '/no/such.json'], 2, /the config "\/no\/such.json" cannot be used:\n {2}read .*ENOENT/],
 ];
 for (const [args, exit, says] of lines) {
@@ -27,4 +40,21 @@ test('worker doctor --json prints findings, and its exit code says whether somet
   const findings = JSON.parse(stdout) as { name: string; state: string }[];
   assert.ok(findings.some(({ name }) => name === 'kernel'));
   assert.equal(status, findings.some(({ state }) => state === 'missing') ? 1 : 0);
+});
+
+test('worker status loads neither the schema of the config nor any other command', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'main-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ worker_dir: dir }));
+  const env = { ...process.env, NODE_V8_COVERAGE: join(dir, 'coverage') };
+  assert.equal(spawnSync(process.execPath, [main, 'status', '-p', dir], { env }).status, 3);
+  const loaded = readdirSync(env.NODE_V8_COVERAGE).flatMap((file) => {
+    const { result } = JSON.parse(readFileSync(join(env.NODE_V8_COVERAGE, file), 'utf8')) as { result: { url: string }[] };
+    return result.flatMap(({ url }) => /(?:dist\/src|node_modules)\/([^/]+\/[^.]*)\.c?js$/.exec(url)?.[1] ?? []);
+  });
+  const own = ['argv', 'client', 'completion/shells', 'failure', 'holder', 'main', 'new/runtimes', 'place', 'program', 'status'];
+  assert.deepEqual(loaded.filter((file) => !file.startsWith('commander/')).sort(), [
+    ...own.map((file) => `cli/${file}`),
+    'picocolors/picocolors',
+  ]);
 });

@@ -1,0 +1,74 @@
+// Where a worker is: the config file that a command speaks of, and what follows from it without checking the rest. (A running worker has checked its
+// config, which may have been edited since; and the schema takes longer to load than `worker status` may take.)
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { because, codeOf, exit, Failure } from './failure.ts';
+
+/** OpenLambda's, for commands without -p. */
+export const defaultDirectory = 'default-ol';
+
+export interface PlaceOptions {
+  /** -p: an environment, a directory that `worker init` has made. */
+  readonly path?: string;
+  readonly config?: string;
+}
+
+export interface Place {
+  readonly configFile: string;
+  readonly workerDir: string;
+  /** Held by the worker as long as it lives. */
+  readonly lock: string;
+  readonly socket: string;
+  readonly pidFile: string;
+  /** Where it can be reached by those who may not use the socket; undefined for a port that is not known. */
+  readonly tcp: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
+  /** How long it may take to stop in order. */
+  readonly stopMs: number;
+}
+
+/** The worker of -p or -c; without either of `default-ol`, or else of the config.json that is here. */
+export function placeOf(options: PlaceOptions): Place {
+  const configFile = configFileOf(options);
+  const config = read(configFile);
+  const workerDir = resolve(typeof config.worker_dir === 'string' ? config.worker_dir : 'worker');
+  const port = Number(config.worker_port ?? 8080);
+  const limits: Json = typeof config.limits === 'object' && config.limits !== null ? { ...config.limits } : {};
+  return {
+    configFile,
+    workerDir,
+    lock: join(workerDir, 'lock'),
+    socket: join(workerDir, 'ol.sock'),
+    pidFile: join(workerDir, 'worker.pid'),
+    tcp:
+      port > 0
+        ? {
+            host: typeof config.worker_url === 'string' ? config.worker_url.replace(/^\[(.*)\]$/, '$1') : 'localhost',
+            port,
+            token: typeof config.admin_token === 'string' ? config.admin_token : undefined,
+          }
+        : undefined,
+    stopMs: (Number(config.drain_ms) || 0) + (Number(limits.runtime_sec) || Number(limits.max_runtime_default) || 30) * 1000 + 40_000,
+  };
+}
+
+function configFileOf({ path, config }: PlaceOptions): string {
+  if (path !== undefined && config !== undefined) throw new Failure('use one of -p and -c: both name a worker', { exitCode: exit.usage });
+  if (config !== undefined) return resolve(config);
+  if (path !== undefined) return join(resolve(path), 'config.json');
+  const environment = join(resolve(defaultDirectory), 'config.json');
+  return !existsSync(environment) && existsSync('config.json') ? resolve('config.json') : environment;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function read(configFile: string): Json {
+  try {
+    const value: unknown = JSON.parse(readFileSync(configFile, 'utf8'));
+    if (typeof value === 'object' && value !== null) return { ...value };
+    throw new SyntaxError('it is no JSON object');
+  } catch (cause) {
+    const hint =
+      codeOf(cause) === 'ENOENT' ? ' (worker init -p DIR makes an environment; -p DIR or -c FILE names one that is elsewhere)' : '';
+    throw new Failure(`read the config "${configFile}": ${because(cause)}${hint}`, { exitCode: exit.usage, cause });
+  }
+}

@@ -1,0 +1,36 @@
+// The code on a node while no worker runs there: opened by a command, under the lock of the worker_dir.
+import { join } from 'node:path';
+import type { Config } from '../config/load.ts';
+import { DirectoryRegistry } from '../registry/registry.ts';
+import { Store } from '../registry/store.ts';
+import { UnpackPool } from '../registry/unpack-pool.ts';
+import { loadNative } from '../sandbox/sock/native.ts';
+import { because, codeOf, Failure } from './failure.ts';
+import { lockFor } from './lock.ts';
+
+export interface OpenStore {
+  readonly registry: DirectoryRegistry;
+  readonly store: Store;
+  readonly pool: UnpackPool;
+}
+
+/** `attempt`: what is done, for messages. */
+export async function withStore<T>(config: Config, attempt: string, work: (open: OpenStore) => Promise<T>): Promise<T> {
+  const unlock = lockFor(loadNative(), { lock: join(config.worker_dir, 'lock') }, attempt);
+  const pool = new UnpackPool();
+  try {
+    const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
+    try {
+      return await work({ registry: new DirectoryRegistry({ dir: config.registry, store, pool }), store, pool });
+    } finally {
+      await store.close();
+    }
+  } catch (cause) {
+    if (!(cause instanceof Error) || codeOf(cause) === undefined) throw cause; // a WorkerError has a code, and so have system errors
+    const below = cause.cause === undefined ? '' : ` (${because(cause.cause)})`;
+    throw new Failure(`${attempt}: ${cause.message}${below}`, { cause });
+  } finally {
+    await pool.close();
+    unlock();
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { newLambda } from '../../../src/cli/new/new.ts';
+import { type Runtime, runtimes } from '../../../src/cli/new/runtimes.ts';
+import { templates } from '../../../src/cli/new/templates.ts';
+import { parseLambdaSettings } from '../../../src/config/lambda-settings.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+
+test('a name that is taken, in whichever form, or that is none, is refused and nothing is written', (t) => {
+  const { config, registry } = worker(t);
+  writeFileSync(join(registry, 'packed.tar.gz'), '');
+  writeFileSync(join(registry, 'single.py'), '');
+  mkdirSync(join(registry, 'folder'));
+  for (const name of ['packed', 'single', 'folder'])
+    assert.throws(() => newLambda(name, { config, runtime: 'python' }), /is there \(take another name/, name);
+  for (const name of ['..', 'a/b', 'é', ''])
+    assert.throws(() => newLambda(name, { config, runtime: 'python' }), { exitCode: 2, message: /a name has letters/ }, name);
+  assert.deepEqual(readdirSync(registry).sort(), ['folder', 'packed.tar.gz', 'single.py']);
+});
+
+test('a new lambda is whole in the registry, which is made where it is missing', (t) => {
+  const { config, registry } = worker(t);
+  rmSync(registry, { recursive: true });
+  t.mock.method(process.stdout, 'write', () => true);
+  for (const runtime of runtimes) newLambda(runtime, { config, runtime });
+  t.mock.restoreAll();
+  assert.deepEqual(readdirSync(registry).sort(), [...runtimes].sort());
+  for (const runtime of runtimes)
+    assert.deepEqual(readdirSync(join(registry, runtime)).sort(), templates[runtime].map(({ file }) => file).sort());
+});
+
+for (const runtime of runtimes) {
+  test(`the settings of a new ${runtime} lambda are in order`, () => {
+    const text = templates[runtime].find(({ file }) => file === 'ol.yaml')?.text ?? '';
+    assert.deepEqual(parseLambdaSettings(text, parseConfig({ sandbox: 'sock' })).environment, [['GREETING', 'Hello']]);
+  });
+}
+
+/** What a runtime does with the code, in short. */
+const programs: Readonly<Record<Runtime, readonly [command: string, ...args: string[]]>> = {
+  python: ['python3', '-c', 'import f, json; print(json.dumps(f.f({"name": "you"})))'],
+  node: [
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    'import { handler } from "./index.mjs"; console.log(JSON.stringify(await handler({ name: "you" })));',
+  ],
+  native: ['sh', '-c', './f.bin && cat /tmp/output'],
+};
+for (const runtime of runtimes) {
+  test(`a new ${runtime} lambda greets`, (t) => {
+    const { dir } = worker(t);
+    // /tmp/output is a sandbox's own; here it would be everybody's.
+    const output = join(dir, 'output');
+    for (const { file, mode = 0o644, text } of templates[runtime])
+      writeFileSync(join(dir, file), text.replaceAll('/tmp/output', output), { mode });
+    const [command, ...args] = programs[runtime];
+    const { stdout, stderr } = spawnSync(
+      command,
+      args.map((arg) => arg.replaceAll('/tmp/output', output)),
+      {
+        cwd: dir,
+        input: '{"name": "you"}',
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(stderr, '');
+    const [line, reply = ''] = stdout.split('\n');
+    assert.equal(line, 'greeting you');
+    assert.deepEqual(JSON.parse(reply), { message: 'Hello, you!' });
+  });
+}
+
+function worker(t: TestContext): { dir: string; config: string; registry: string } {
+  const dir = mkdtempSync(join(tmpdir(), 'new-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const [config, registry] = [join(dir, 'config.json'), join(dir, 'registry')];
+  mkdirSync(registry);
+  writeFileSync(config, JSON.stringify({ sandbox: 'sock', registry, worker_dir: join(dir, 'worker') }));
+  return { dir, config, registry };
+}
