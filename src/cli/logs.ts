@@ -1,7 +1,7 @@
 // `worker logs`: what a lambda has printed lately, and with -f what it prints from now on. The running worker keeps it.
-import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { ask, textOf } from './client.ts';
-import { Failure } from './failure.ts';
+import { because, codeOf, Failure } from './failure.ts';
 import { holderOf } from './holder.ts';
 import { type PlaceOptions, placeOf } from './place.ts';
 
@@ -13,17 +13,18 @@ export interface LogsOptions extends PlaceOptions {
 /** Ends when the worker does, or whoever reads the output. */
 export async function logs(lambda: string, { follow, lines, ...options }: LogsOptions): Promise<void> {
   const place = placeOf(options);
+  const attempt = `show the log of "${lambda}"`;
   if (holderOf(place.lock) === undefined)
     throw new Failure(
-      `show the log of "${lambda}": no worker runs in ${place.workerDir} (the log of a worker that has ended is its log_output)`,
+      `${attempt}: no worker runs in ${place.workerDir} (the log of one that has ended is what its config calls log_output)`,
     );
   const query = new URLSearchParams({ ...(lines !== undefined && { n: `${lines}` }), ...(follow && { follow: '1' }) });
   const reply = await ask(place, { path: `/logs/${encodeURIComponent(lambda)}?${query}` });
-  if (reply.statusCode !== 200) await textOf(reply, 200);
-  process.stdout.on('error', () => process.exit(0)); // `| head` has seen enough
   try {
-    for await (const chunk of reply) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+    if (reply.statusCode !== 200) await textOf(reply, 200);
+    await pipeline(reply, process.stdout, { end: false });
   } catch (cause) {
-    throw new Failure('follow the log: the worker has ended', { cause });
+    if (codeOf(cause) === 'EPIPE') return; // `| head` has seen enough
+    throw new Failure(`${attempt}: ${codeOf(cause) === 'ECONNRESET' ? 'the worker has ended' : because(cause)}`, { cause });
   }
 }

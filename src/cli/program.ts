@@ -136,6 +136,24 @@ function lambdas(worker: Command): void {
       const { logs } = await import('./logs.ts');
       await logs(lambda, options);
     });
+  worker
+    .command('admin')
+    .description('manage lambdas')
+    .command('install')
+    .description('pack a directory, or what a git URL leads to, and put it into the registry')
+    .argument('<source>', 'a directory with f.py, or a git URL (…://…, user@host:…, or a bare repository)')
+    .addOption(environment())
+    .option('-n, --name <name>', "the lambda's name (default: that of the directory or repository)")
+    .option('-c, --config <ol.yaml>', 'settings that take the place of its ol.yaml')
+    .option('-r, --requirements <file>', 'takes the place of its requirements.txt (kept with the code; this version installs no packages)')
+    .addHelpText(
+      'after',
+      examples('worker admin install ./hello', 'worker admin install -p ./node1 -n hi -c ol.yaml https://example.com/hello.git'),
+    )
+    .action(async (source: string, options: { path?: string; name?: string; config?: string; requirements?: string }) => {
+      const { install } = await import('./install/install.ts');
+      await install(source, options);
+    });
 }
 
 /** -p or -c: which worker is meant. */

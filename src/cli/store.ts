@@ -1,6 +1,7 @@
 // The code on a node while no worker runs there: opened by a command, under the lock of the worker_dir.
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
+import { WorkerError } from '../errors.ts';
 import { DirectoryRegistry } from '../registry/registry.ts';
 import { Store } from '../registry/store.ts';
 import { UnpackPool } from '../registry/unpack-pool.ts';
@@ -27,7 +28,8 @@ export async function withStore<T>(config: Config, attempt: string, work: (open:
     }
   } catch (cause) {
     if (!(cause instanceof Error) || codeOf(cause) === undefined) throw cause; // a WorkerError has a code, and so have system errors
-    const below = cause.cause === undefined ? '' : ` (${because(cause.cause)})`;
+    const below =
+      cause instanceof WorkerError && cause.detail === undefined && cause.cause !== undefined ? ` (${because(cause.cause)})` : '';
     throw new Failure(`${attempt}: ${cause.message}${below}`, { cause });
   } finally {
     await pool.close();

@@ -1,8 +1,10 @@
 // From code to an answer: new, pull, admin install.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { runtimes } from '../../../src/cli/new/runtimes.ts';
 import { needsRoot } from '../worker.ts';
 import { ground } from './ground.ts';
 
@@ -17,10 +19,70 @@ describe('lambdas', needsRoot, () => {
     assert.equal(run(['pull', 'hello', '-p', 'env']).exit, 0);
   });
 
+  test('admin install of a directory and of a git repository, and then they answer', async (t) => {
+    const { run, up, call, dir } = ground(t);
+    const code = join(dir, 'hello');
+    mkdirSync(code);
+    writeFileSync(join(code, 'f.py'), 'def f(event): return "from " + event["to"]\n');
+    const git = (...args: readonly string[]) => {
+      const { status, stderr } = spawnSync('git', args, { cwd: code, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+    };
+    git('init', '--quiet', '--initial-branch=main');
+    git('add', '.');
+    git('-c', 'user.name=x', '-c', 'user.email=x@example.com', 'commit', '--quiet', '--message=x');
+    git('clone', '--quiet', '--bare', code, join(dir, 'repository.git'));
+
+    for (const args of [['hello'], ['repository.git'], ['-n=url', `file://${dir}/repository.git`]]) {
+      const { exit, stdout, stderr } = run(['admin', 'install', '-p=env', ...args]);
+      assert.equal(exit, 0, stderr);
+      assert.match(stdout, /^Successfully installed lambda function: (hello|repository|url)\n$/);
+    }
+    const { url } = up();
+    for (const name of ['hello', 'repository', 'url'])
+      assert.deepEqual(await call(url, name, { to: name }), { status: 200, text: `"from ${name}"` });
+  });
+
+  test('admin install keeps requirements, saying that they are not installed, and refuses what could not be called', (t) => {
+    const { run, dir } = ground(t);
+    mkdirSync(join(dir, 'code'));
+    writeFileSync(join(dir, 'requirements'), 'numpy\n');
+    const install = (...args: readonly string[]) => run(['admin', 'install', '-p', 'env', ...args]);
+
+    const empty = install('code');
+    assert.equal(empty.exit, 1);
+    assert.match(empty.stderr, /install "code": the code package .* cannot be used: it has no file/);
+
+    writeFileSync(join(dir, 'code/f.py'), 'def f(event): return 1\n');
+    writeFileSync(join(dir, 'wrong.yaml'), 'limts: {}\n');
+    const wrong = install('-c', 'wrong.yaml', 'code');
+    assert.equal(wrong.exit, 1);
+    assert.match(wrong.stderr, /install "code": .*ol\.yaml: .*limts/);
+    assert.equal(install('-n', 'a/b', 'code').exit, 1);
+    assert.deepEqual(readdirSync(join(dir, 'env/registry')), []);
+
+    const kept = install('-r', 'requirements', 'code');
+    assert.equal(kept.exit, 0);
+    assert.match(kept.stdout, /requirements\.txt is kept with the code, but this version installs no packages/);
+    assert.deepEqual(readdirSync(join(dir, 'env/registry')), ['code.tar.gz']);
+    assert.equal(install('nowhere').exit, 2);
+    assert.match(install('file:///nowhere.git').stderr, /clone "file:\/\/\/nowhere\.git" with git:\n/);
+  });
+
   test('logs needs a worker, and says where else the lines are', (t) => {
     const { exit, stderr } = ground(t).run(['logs', 'hello', '-p', 'env']);
     assert.equal(exit, 1);
     assert.match(stderr, /no worker runs in .*log_output/);
+  });
+
+  test('new writes one that answers, for each runtime', async (t) => {
+    const { run, up, call } = ground(t);
+    for (const runtime of runtimes) assert.equal(run(['new', runtime, '-p', 'env', '--runtime', runtime]).exit, 0);
+    const { url } = up();
+    for (const runtime of runtimes) {
+      const { status, text } = await call(url, runtime, { name: 'you' });
+      assert.deepEqual([runtime, status, JSON.parse(text)], [runtime, 200, { message: 'Hello, you!' }]);
+    }
   });
 
   test('new is refused for a name that is taken', (t) => {

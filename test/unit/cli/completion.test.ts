@@ -26,6 +26,8 @@ const typed: readonly (readonly [words: readonly string[], completed: string])[]
   [['worker', 'sta'], 'status'],
   [['ol', 'worker', 'sta'], 'status'],
   [['worker', 'up', '-p', 'status', '--de'], '--detach'],
+  [['worker', 'admin', ''], 'install -h --help'],
+  [['ol', 'admin', 'install', '--req'], '--requirements'],
   [['worker', 'completion', 'f'], 'fish'],
   [['worker', 'nonsense', 's'], ''],
 ];

@@ -1,7 +1,7 @@
 // bin/worker in a scratch folder, with programs in place of node and npm that say what they were asked.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -44,6 +44,11 @@ test('without the addon, what has no sandboxes still runs, and the worker says w
     assert.match(stderr, /worker: node-gyp is not installed/);
     assert.equal(status, 1);
   }
+});
+
+test('the package brings it under its own name and that of OpenLambda', () => {
+  const { bin } = JSON.parse(readFileSync(path.join(launcher, '../../package.json'), 'utf8')) as { bin: object };
+  assert.deepEqual(bin, { ol: 'bin/worker', 'sock-worker': 'bin/worker' });
 });
 
 test('tests and benchmarks are refused where there is no checkout', { skip: notRoot }, (t) => {

@@ -24,6 +24,7 @@ const lines: readonly (readonly [args: readonly string[], exit: number, says: Re
   [['logs', 'x', '-n', '-1'], 2, /Expected a number of lines/],
   [['logs'], 2, /missing required argument 'lambda'/],
   [['new', 'x', '-r', 'cobol'], 2, /Allowed choices are python, node, native/],
+  [['admin', 'install'], 2, /missing required argument 'source'/],
   [['run', '-o', 'worker_port', '-c', join(import.meta.dirname, '../../../../config.json')], 2, /-o "worker_port": expected key=value/],
   [['--config', '/no/such.json'], 2, /the config "\/no\/such.json" cannot be used:\n {2}read .*ENOENT/],
 ];
