@@ -1,16 +1,14 @@
 // `worker force-cleanup`: removes what a worker that was killed has left: its sandboxes and their cgroups, its socket, its pid file. (Its mounts were in
 // namespaces of its sandboxes, and end with them; what is half made in its store is removed by the next start.)
 import { existsSync, rmSync } from 'node:fs';
+import { Cgroups } from '../sandbox/sock/cgroups.ts';
 import { because, Failure } from './failure.ts';
+import { locked } from './lock.ts';
 import { type PlaceOptions, placeOf } from './place.ts';
 
-export async function cleanup(options: PlaceOptions): Promise<void> {
+export function cleanup(options: PlaceOptions): void {
   const place = placeOf(options);
-  const { loadNative } = await import('../sandbox/sock/native.ts');
-  const { Cgroups } = await import('../sandbox/sock/cgroups.ts');
-  const { lockFor } = await import('./lock.ts');
-  const native = loadNative();
-  const unlock = lockFor(native, place, 'clean up');
+  const { native, unlock } = locked(place, 'clean up');
   try {
     Cgroups.open(native, place.workerDir).close();
     const left = [place.socket, place.pidFile].filter((file) => existsSync(file));

@@ -1,19 +1,31 @@
 // The lock of a worker_dir, for commands that do in it what otherwise its worker does.
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Native } from '../sandbox/sock/native.ts';
+import { loadNative, type Native } from '../sandbox/sock/native.ts';
 import { because, codeOf, Failure } from './failure.ts';
 import { holderOf } from './holder.ts';
 import type { Place } from './place.ts';
 
-/** The returned function gives it back. Throws a Failure when a worker runs. */
-export function lockFor(native: Native, { lock }: Pick<Place, 'lock'>, attempt: string): () => void {
-  const dir = dirname(lock);
+/** `unlock` gives it back. Throws a Failure when a worker runs. */
+export function locked({ lock }: Pick<Place, 'lock'>, attempt: string): { readonly native: Native; readonly unlock: () => void } {
+  const native = addon(attempt);
   const fd = opened(lock, attempt);
-  if (native.lock(fd)) return () => closeSync(fd);
+  if (native.lock(fd)) return { native, unlock: () => closeSync(fd) };
   closeSync(fd);
   const pid = holderOf(lock);
-  throw new Failure(`${attempt} in "${dir}": a worker runs there${pid === undefined ? '' : `, pid ${pid}`} (worker down stops it)`);
+  throw new Failure(
+    `${attempt} in "${dirname(lock)}": a worker runs there${pid === undefined ? '' : `, pid ${pid}`} (worker down stops it)`,
+  );
+}
+
+function addon(attempt: string): Native {
+  try {
+    return loadNative();
+  } catch (cause) {
+    throw new Failure(`${attempt}: the addon cannot be loaded: ${because(cause).split('\n')[0]} (as root, bin/worker builds it)`, {
+      cause,
+    });
+  }
 }
 
 function opened(lock: string, attempt: string): number {

@@ -5,9 +5,8 @@ import { WorkerError } from '../errors.ts';
 import { DirectoryRegistry } from '../registry/registry.ts';
 import { Store } from '../registry/store.ts';
 import { UnpackPool } from '../registry/unpack-pool.ts';
-import { loadNative } from '../sandbox/sock/native.ts';
 import { because, codeOf, Failure } from './failure.ts';
-import { lockFor } from './lock.ts';
+import { locked } from './lock.ts';
 
 export interface OpenStore {
   readonly registry: DirectoryRegistry;
@@ -17,7 +16,7 @@ export interface OpenStore {
 
 /** `attempt`: what is done, for messages. */
 export async function withStore<T>(config: Config, attempt: string, work: (open: OpenStore) => Promise<T>): Promise<T> {
-  const unlock = lockFor(loadNative(), { lock: join(config.worker_dir, 'lock') }, attempt);
+  const { unlock } = locked({ lock: join(config.worker_dir, 'lock') }, attempt);
   const pool = new UnpackPool();
   try {
     const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
