@@ -13,6 +13,7 @@ export interface Wire {
 }
 
 const json = [['content-type', 'application/json']] as const;
+const tooMuch = 'more of a reply than was asked for';
 const nothing = new Uint8Array(0);
 
 export class Conversation implements Ongoing {
@@ -90,7 +91,7 @@ export class Conversation implements Ongoing {
   onBody(bytes: Buffer): void {
     this.#mayCome -= bytes.length;
     if (this.#mayCome < 0) {
-      this.#wire.misbehaves('more of a reply than was asked for');
+      this.#wire.misbehaves(tooMuch);
       return;
     }
     if (this.#cancelled) {
@@ -106,12 +107,12 @@ export class Conversation implements Ongoing {
 
   /** The leaf is through with the request. */
   onEnd(timing: Timing, rest: Buffer): void {
-    this.#mayCome -= rest.length;
-    if (this.#mayCome < 0) {
-      this.#wire.misbehaves('more of a reply than was asked for');
+    this.#over = true;
+    if (rest.length > this.#mayCome) {
+      this.fail(new WorkerError('reply-invalid', { detail: tooMuch }));
+      this.#wire.misbehaves(tooMuch);
       return;
     }
-    this.#over = true;
     if (this.#head === undefined) this.#mark(timing);
     const error = this.#head?.error;
     if (error !== undefined) this.request.failed(new WorkerError(error, { detail: rest.toString('utf8') }));

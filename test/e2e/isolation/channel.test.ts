@@ -29,6 +29,17 @@ const expectations: Readonly<Record<string, (answer: Answer) => void>> = {
   flags: died,
   'an unknown frame': died,
   "the worker's frame": died,
+  "the worker's word to cancel": died,
+  "the worker's settings": died,
+  'an empty piece of a body': died,
+  'a window of nothing': invalid,
+  'a window larger than there is': invalid,
+  'a window of three bytes': died,
+  'a log line of nobody': invalid,
+  'a log line that is too long': died,
+  'more than the window at once': invalid,
+  'a reply that breaks off before it began': failsWith(500, 'handler-raised'),
+  'a reply that breaks off with a body': died,
   'a failure of set-up that is none': failsWith(503, 'start-failed'),
   'a short failure': died,
   'an end without times': died,
@@ -45,11 +56,11 @@ const expectations: Readonly<Record<string, (answer: Answer) => void>> = {
   'two replies': answersWell('"first"'),
   'frames after the reply': (answer) => (answer.status === 200 ? answersWell('"first"') : invalid)(answer), // which of the two comes first
   'two heads': invalid,
-  'a head after the body': invalid,
   'a head that is no JSON': invalid,
   'a head that is a list': invalid,
   'a head of brackets': invalid,
-  'a head without status': invalid,
+  'a head without status': answersWell(''),
+  'headers that are none': answersWell(''),
   'status 101': invalid,
   'status 99999': invalid,
   'status in words': invalid,
@@ -80,6 +91,9 @@ const expectations: Readonly<Record<string, (answer: Answer) => void>> = {
   'nothing at all': late,
 };
 
+/** After these something of a reply has reached the client: it is cut. */
+const cut = ['more than the window in pieces', 'a reply that breaks off', 'a head after the body'];
+
 const neighbour = 'calls = 0\ndef f(event):\n  global calls\n  calls += 1\n  return calls';
 
 for (const start of coldClasses) {
@@ -99,6 +113,12 @@ for (const start of coldClasses) {
         // The same instance that has been there from the first attack on, over the connection that the attack's reply came by.
         assert.equal((await patient.call('neighbour')).text, `${++calls}`);
         if (check === late) assert.equal((await impatient.status<{ ready: boolean }>()).ready, true);
+      });
+    }
+    for (const attack of cut) {
+      test(`${attack}: is cut, and harms nobody else`, async () => {
+        await assert.rejects(callCold(patient, 'attack', { attack }, start), /aborted/);
+        assert.equal((await patient.call('neighbour')).text, `${++calls}`);
       });
     }
   });

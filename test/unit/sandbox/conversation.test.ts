@@ -192,7 +192,7 @@ test('more of a reply than the window allows is not taken', () => {
     [streamed.complaints, whole.complaints],
     [['more of a reply than was asked for'], ['more of a reply than was asked for']],
   );
-  assert.deepEqual(whole.heard, []);
+  assert.deepEqual(whole.heard, ['failed reply-invalid']);
 });
 
 test('what is no head, or a second one, or one after the body, is no reply', () => {
