@@ -16,7 +16,7 @@ const table = {
     'this path is switched off over TCP, since others could reach it; use the socket ol.sock in the worker_dir, or set admin_token in the config',
   ],
   'admin-browser': [403, 'this path is not for pages of other sites (by the Origin, Sec-Fetch-Site or Host of the request)'],
-  'body-too-large': [413, 'the request body is over the limit of this worker'],
+  'body-too-large': [413, 'the request body is over the limit'],
   'event-invalid': [400, 'the request body is not JSON'],
   'force-start': [400, 'X-Force-Start must be one of warm, thawed, standby, forked, spawned'],
   'force-start-off': [403, 'X-Force-Start is switched off on this worker (config key force_start)'],
@@ -39,16 +39,32 @@ const table = {
 
 export type ErrorCode = keyof typeof table;
 
-/** An error with a place in the table. `detail` is for the caller (never a host path, pid or cgroup name), `cause` for the log. */
+export interface WorkerErrorOptions {
+  /** For the caller: never a host path, pid or cgroup name. */
+  readonly detail?: string;
+  /** For the log. */
+  readonly cause?: unknown;
+  /** Of method-not-allowed. */
+  readonly methods?: Methods;
+}
+
+export interface Methods {
+  readonly sent: string;
+  readonly allowed: readonly string[];
+}
+
+/** An error with a place in the table. */
 export class WorkerError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
+  readonly methods: Methods | undefined;
 
-  constructor(code: ErrorCode, options: { detail?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, options: WorkerErrorOptions = {}) {
     super(options.detail === undefined ? table[code][1] : `${table[code][1]}: ${options.detail}`, { cause: options.cause });
     this.name = 'WorkerError';
     this.code = code;
     this.detail = options.detail;
+    this.methods = options.methods;
   }
 
   get status(): number {

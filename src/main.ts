@@ -12,6 +12,7 @@ import { plain } from './http/error-reply.ts';
 import { type RouteDeps, routes } from './http/routes.ts';
 import { uwsEngine } from './http/uws.ts';
 import { Catalog } from './lambda/catalog.ts';
+import { sandboxLimits } from './lambda/deployment.ts';
 import { openLog } from './observe/log.ts';
 import { Recorder } from './observe/recorder.ts';
 import { DirectoryRegistry } from './registry/registry.ts';
@@ -43,13 +44,7 @@ export async function runWorker(config: Config): Promise<void> {
     native,
     workerDir: config.worker_dir,
     base: config.sock_base_path === 'host' ? '/' : config.sock_base_path,
-    limits: {
-      memoryBytes: limits.mem_mb * mib,
-      swapBytes: limits.swappiness === 0 ? 0 : limits.mem_mb * mib,
-      processes: limits.procs,
-      cpuPercent: limits.cpu_percent,
-      tmpBytes: limits.tmp_mb * mib,
-    },
+    limits: sandboxLimits(limits),
     strict: limits.enforce === 'strict',
     standbys: { least: config.standbys, most: config.max_standbys },
     maxSandboxes,
@@ -63,13 +58,17 @@ export async function runWorker(config: Config): Promise<void> {
     backend,
     registry: new DirectoryRegistry({ dir: config.registry, store, pool }),
     store,
-    maxSandboxes,
-    maxInstances: config.max_instances,
-    maxQueue: limits.queue,
-    timeLimitMs: limits.runtime_sec * 1000,
-    freezeAfterMs: config.freeze_after_ms,
-    keepWarmMs: config.keep_warm_ms,
+    memoryBytes: config.mem_pool_mb * mib,
+    eviction: config.eviction,
+    defaults: config,
     registryCacheMs: config.registry_cache_ms,
+    events: {
+      onColdStart: () => {},
+      onEvict: () => {},
+      onWarmUpFailed: (lambda, error) =>
+        log.warn({ lambda, err: error }, 'no instance could be made ready, trying again when the code changes'),
+      onWarning: (lambda, warning) => log.warn({ lambda }, warning),
+    },
     onLine: (lambda, stream, line, requestId) => log.info({ lambda, stream, requestId }, line),
   });
 

@@ -1,5 +1,5 @@
 // The one place that turns an error into a reply.
-import { WorkerError } from '../errors.ts';
+import { type Methods, WorkerError } from '../errors.ts';
 import type { StartClass } from '../sandbox/sandbox.ts';
 import { preferred } from './accept.ts';
 import type { Headers } from './head.ts';
@@ -18,6 +18,7 @@ export interface Asker {
 
 /** JSON `{"error": {"code", "message", "requestId"}}`, or the message alone for those who would rather have text. */
 export function errorReply(error: WorkerError, asker: Asker, start?: StartClass): ErrorReply {
+  if (error.methods !== undefined) return otherMethod(asker, error.methods);
   const headers: Headers[number][] = [['x-request-id', asker.requestId]];
   if (start !== undefined) headers.push(['x-start-class', start]);
   if (error.status === 429 || error.status === 503) headers.push(['retry-after', '1']);
@@ -36,6 +37,13 @@ export function methodNotAllowed(asker: Asker, sent: string, allowed: readonly s
     headers: [['x-request-id', asker.requestId], ['allow', allowed.join(', ')], plain],
     body: `${error.message}. Sent: ${sent}, Allowed: [${allowed.join(' ')}]\n`,
   };
+}
+
+/** What a lambda's own list of methods makes of a call. OPTIONS asks for the list: that is no error. */
+function otherMethod(asker: Asker, { sent, allowed }: Methods): ErrorReply {
+  const reply = methodNotAllowed(asker, sent, allowed);
+  if (sent !== 'OPTIONS') return reply;
+  return { status: 204, headers: reply.headers.filter((header) => header !== plain), body: '' };
 }
 
 export const plain = ['content-type', 'text/plain; charset=utf-8'] as const;

@@ -1,33 +1,39 @@
-// All lambdas that this worker has met: finds the one that a call names.
+// All lambdas that this worker has met: finds the one that a call names, and forgets those that are gone.
 import { WorkerError } from '../errors.ts';
 import type { DirectoryRegistry } from '../registry/registry.ts';
 import type { Store } from '../registry/store.ts';
 import type { Call } from './call.ts';
+import type { LambdaCounts, LambdaDetails } from './details.ts';
+import { type EvictionName, evictionPolicies } from './eviction.ts';
 import { Lambda, type LambdaOptions } from './lambda.ts';
 import { Room } from './room.ts';
 
-export interface CatalogOptions
-  extends Pick<
-    LambdaOptions,
-    'backend' | 'maxInstances' | 'maxQueue' | 'timeLimitMs' | 'freezeAfterMs' | 'keepWarmMs' | 'registryCacheMs' | 'onLine'
-  > {
-  readonly registry: DirectoryRegistry;
-  readonly store: Store;
-  /** Over all lambdas. */
-  readonly maxSandboxes: number;
+export interface CatalogOptions extends Pick<LambdaOptions, 'backend' | 'defaults' | 'registryCacheMs' | 'events' | 'onLine'> {
+  readonly registry: Pick<DirectoryRegistry, 'resolve'>;
+  readonly store: Pick<Store, 'retain' | 'release'>;
+  /** What all sandboxes together may use. */
+  readonly memoryBytes: number;
+  readonly eviction: EvictionName;
 }
+
+/** Every so often, ms, so many lambdas are looked at. */
+const tendMs = 1000;
+const tendedAtATime = 16;
 
 export class Catalog {
   readonly #options: CatalogOptions;
   readonly #lambdas = new Map<string, Lambda>();
   readonly #room: Room;
+  readonly #tending: NodeJS.Timeout;
+  #next = this.#lambdas.values();
   #inFlight = 0;
   #draining = false;
   #whenIdle: (() => void) | undefined;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    this.#room = new Room(options.maxSandboxes);
+    this.#room = new Room(options.memoryBytes, evictionPolicies[options.eviction]);
+    this.#tending = setInterval(() => this.#tend(), tendMs).unref();
   }
 
   invoke(call: Call): void {
@@ -39,15 +45,23 @@ export class Catalog {
     this.#lambda(call.lambda).invoke(this.#counted(call));
   }
 
-  status(): Readonly<Record<string, unknown>> {
-    const totals = { instances: 0, idle: 0, queued: 0 };
-    for (const lambda of this.#lambdas.values()) {
-      const { instances, idle, queued } = lambda.counts;
-      totals.instances += instances;
-      totals.idle += idle;
-      totals.queued += queued;
-    }
+  /** Finds out about a lambda before anybody calls it, and starts what it wants to have ready. Rejects as a call would fail. */
+  async look(name: string): Promise<void> {
+    if (this.#draining) throw new WorkerError('draining');
+    await this.#lambda(name).look();
+  }
+
+  /** Totals. */
+  status(): CatalogStatus {
+    const totals = { instances: 0, busy: 0, idle: 0, frozen: 0, queued: 0, calls: 0 };
+    for (const { counts } of this.#lambdas.values()) for (const key of keys) totals[key] += counts[key];
     return { lambdas: this.#lambdas.size, ...totals, inFlight: this.#inFlight, room: this.#room.counts };
+  }
+
+  /** Of all lambdas, or of one. */
+  details(name?: string): LambdaDetails[] {
+    const lambdas = name === undefined ? [...this.#lambdas.values()] : [this.#lambdas.get(name)];
+    return lambdas.flatMap((lambda) => (lambda === undefined ? [] : [lambda.details()]));
   }
 
   /** Takes no new call; resolves when those that were accepted have their answers, at the latest when `signal` aborts. */
@@ -63,6 +77,7 @@ export class Catalog {
   /** Ends all instances. Calls that still run fail. */
   async close(): Promise<void> {
     this.#draining = true;
+    clearInterval(this.#tending);
     await Promise.all([...this.#lambdas.values()].map((lambda) => lambda.close()));
   }
 
@@ -77,10 +92,23 @@ export class Catalog {
       resolve: (code) => registry.resolve(name, code),
       retain: (code) => store.retain(code.digest),
       release: (code) => store.release(code.digest),
+      mayWarmUp: () => !this.#draining,
       onEmpty: () => this.#lambdas.delete(name),
     });
     this.#lambdas.set(name, lambda);
     return lambda;
+  }
+
+  /** Some lambdas at a time, in turn. */
+  #tend(): void {
+    for (let tended = 0; tended < Math.min(tendedAtATime, this.#lambdas.size) && !this.#draining; tended++) {
+      let { value } = this.#next.next();
+      if (value === undefined) {
+        this.#next = this.#lambdas.values();
+        value = this.#next.next().value;
+      }
+      void value?.tend();
+    }
   }
 
   // The front end's call with its settling counted, so that draining knows when the last one has its answer.
@@ -94,4 +122,14 @@ export class Catalog {
     };
     return call;
   }
+}
+
+const keys = ['instances', 'busy', 'idle', 'frozen', 'queued', 'calls'] as const satisfies readonly (keyof LambdaCounts)[];
+
+export interface CatalogStatus extends LambdaCounts {
+  readonly lambdas: number;
+  /** Calls that were accepted and have no answer yet. */
+  readonly inFlight: number;
+  readonly room: Room['counts'];
+  readonly [more: string]: unknown;
 }

@@ -1,280 +1,225 @@
-// One lambda: its code as the registry has it now, the calls that wait, its instances.
+// One lambda: what it runs now, the calls that wait, its instances. Every call that comes in here is settled exactly once.
+import type { WorkerDefaults } from '../config/lambda-settings.ts';
 import { asWorkerError, WorkerError } from '../errors.ts';
 import type { Resolved } from '../registry/registry.ts';
-import type { Backend, ColdClass, Stream } from '../sandbox/sandbox.ts';
+import { refusal } from './admission.ts';
 import type { Call } from './call.ts';
-import { Instance } from './instance.ts';
-import { type IdleClass, type LambdaView, type Placement, place } from './placement.ts';
+import { CodeWatch, type CodeWatchOptions } from './code-watch.ts';
+import { type Deployment, deployment } from './deployment.ts';
+import { type LambdaCounts, type LambdaDetails, lambdaDetails } from './details.ts';
+import { Fleet, type FleetOptions } from './fleet.ts';
+import { place } from './placement.ts';
 import { CallQueue } from './queue.ts';
-import type { Room } from './room.ts';
 
-export interface LambdaOptions {
-  readonly name: string;
-  readonly backend: Backend;
-  readonly room: Room;
-  /** As DirectoryRegistry.resolve. */
-  resolve(known: Resolved | undefined): Resolved | Promise<Resolved>;
-  retain(code: Resolved): void;
-  release(code: Resolved): void;
-  readonly maxInstances: number;
-  readonly maxQueue: number;
-  readonly timeLimitMs: number;
-  readonly freezeAfterMs: number;
-  readonly keepWarmMs: number;
+export interface LambdaOptions
+  extends Pick<CodeWatchOptions, 'resolve'>,
+    Pick<FleetOptions, 'name' | 'backend' | 'room' | 'events' | 'retain' | 'release' | 'onLine' | 'mayWarmUp'> {
+  /** What the worker gives lambdas that ask for nothing. */
+  readonly defaults: WorkerDefaults;
   readonly registryCacheMs: number;
-  onLine(lambda: string, stream: Stream, line: string, requestId: string | undefined): void;
-  /** Neither code nor instances nor calls: it can be forgotten. */
+  /** Neither code nor instances nor calls: it can be forgotten. Nothing comes of it any more. */
   onEmpty(): void;
 }
 
+/** Calls that are taken from a queue in one turn of the event loop. */
+const mostATurn = 64;
+/** Code that nobody calls is looked at so rarely. */
+const unusedMs = 60_000;
+
 export class Lambda {
   readonly #options: LambdaOptions;
-  readonly #instances = new Set<Instance>();
-  /** Those that can take a call, the most recently used last. */
-  readonly #free: Instance[] = [];
+  readonly #watch: CodeWatch;
+  readonly #fleet: Fleet;
+  /** Calls that wait for an instance. */
   readonly #queue: CallQueue;
+  /** Calls that wait for code, by the look at the registry that they wait for. */
+  readonly #arrivals = new Map<Promise<void>, CallQueue>();
   #code: Resolved | undefined;
-  #checkedAt = Number.NEGATIVE_INFINITY;
-  #checking: Promise<void> | undefined;
+  /** What calls get instead of an instance when there is none. */
+  #deployment: Deployment | WorkerError = new WorkerError('lambda-unknown');
   #calls = 0;
-  /** Calls whose code is being looked for. */
-  #arriving = 0;
 
   constructor(options: LambdaOptions) {
+    const { resolve, registryCacheMs, defaults } = options;
     this.#options = options;
-    this.#queue = new CallQueue({
-      patienceMs: options.timeLimitMs, // no call waits for longer than it may run
-      onImpatient: (call) => this.#fail(call, new WorkerError('no-room')),
-      onCancel: (call, why) => this.#fail(call, why),
+    this.#watch = new CodeWatch({ resolve, cacheMs: registryCacheMs, onCode: (code) => this.#deploy(code) });
+    this.#queue = this.#newQueue(defaults.limits.runtime_sec * 1000, () => new WorkerError('no-room')); // no call waits for longer than it may run
+    this.#fleet = new Fleet({
+      ...options,
+      queue: this.#queue,
+      onFailed: (call, error) => this.#fail(call, error),
+      onEnd: () => this.#forgetIfEmpty(),
     });
   }
 
-  get counts(): { instances: number; idle: number; queued: number; calls: number } {
-    return {
-      instances: this.#instances.size,
-      idle: this.#free.filter(({ load }) => load === 0).length,
-      queued: this.#queue.length,
-      calls: this.#calls,
-    };
+  get counts(): LambdaCounts {
+    return { ...this.#fleet.counts, queued: this.#queue.length + this.#arrived, calls: this.#calls };
+  }
+
+  details(): LambdaDetails {
+    return lambdaDetails({ name: this.#options.name, counts: this.counts, deployment: this.#deployment, instances: this.#fleet.instances });
   }
 
   invoke(call: Call): void {
     this.#calls++;
-    const age = performance.now() - this.#checkedAt;
-    if (this.#code !== undefined && age < this.#options.registryCacheMs) {
-      // Under traffic the code is looked at again in the second half of its window, so that no call waits for that.
-      if (age > this.#options.registryCacheMs / 2 && this.#checking === undefined) setImmediate(() => void this.#check());
-      this.#place(call, this.#code);
+    if (this.#watch.isFresh) {
+      this.#place(call);
       return;
     }
     try {
-      const resolved = this.#options.resolve(this.#code);
-      if (resolved instanceof Promise) void this.#placeLater(call, resolved);
-      else this.#placeFresh(call, resolved);
+      const looking = this.#watch.look();
+      if (looking === undefined) this.#admit(call);
+      else this.#arrive(call, looking);
     } catch (error) {
-      this.#placeStale(call, error);
+      this.#fail(call, error);
+    }
+  }
+
+  /** Looks at the registry if it has not for long: finds out what to keep ready, and whether the lambda is still there. */
+  async tend(): Promise<void> {
+    const min = this.#deployment instanceof WorkerError ? 0 : this.#deployment.settings.instances.min;
+    const { registryCacheMs } = this.#options;
+    await this.#watch.tend(min > 0 ? registryCacheMs : Math.max(unusedMs, registryCacheMs));
+    this.#forgetIfEmpty();
+  }
+
+  /** Looks at the registry now, and starts what is to be kept ready. Rejects as a call would fail. */
+  async look(): Promise<void> {
+    try {
+      await this.#watch.look();
+      if (this.#deployment instanceof WorkerError) throw this.#deployment;
+    } finally {
+      this.#forgetIfEmpty();
     }
   }
 
   /** Ends all instances; calls that are under way or wait fail. */
   async close(): Promise<void> {
-    for (const call of this.#queue.clear()) this.#fail(call, new WorkerError('draining'));
-    await Promise.all([...this.#instances].map((instance) => instance.close(new WorkerError('draining'))));
-    this.#setCode(undefined);
+    const error = new WorkerError('draining');
+    this.#watch.close();
+    for (const queue of [this.#queue, ...this.#arrivals.values()]) for (const call of queue.clear()) this.#fail(call, error);
+    await this.#fleet.close(error);
   }
 
   // ---- code
 
-  async #placeLater(call: Call, resolving: Promise<Resolved>): Promise<void> {
-    let gone: WorkerError | undefined;
-    call.cancel = (why) => (gone = why);
-    this.#arriving++;
-    const resolved = await resolving.catch(asWorkerError);
-    this.#arriving--;
-    call.cancel = undefined;
-    if (gone !== undefined) this.#fail(call, gone);
-    else if (resolved instanceof WorkerError) this.#placeStale(call, resolved);
-    else this.#placeFresh(call, resolved);
-  }
-
-  /** When the registry is down, code that is on the node keeps serving, and is used unchecked for another window. */
-  #placeStale(call: Call, error: unknown): void {
-    const code = this.#code;
-    if (code !== undefined && asWorkerError(error).code === 'registry-unavailable') {
-      this.#checkedAt = performance.now();
-      this.#place(call, code);
-    } else {
-      this.#fail(call, error);
-    }
-  }
-
-  #placeFresh(call: Call, resolved: Resolved): void {
-    this.#setCode(resolved);
-    call.phases.mark('code');
-    this.#place(call, resolved);
-  }
-
-  /** Looks at the registry off every call's path. A registry that is down takes nothing away; a lambda that is gone is found at the next call. */
-  async #check(): Promise<void> {
-    this.#checking ??= (async () => {
-      try {
-        this.#setCode(await this.#options.resolve(this.#code));
-      } catch (error) {
-        if (asWorkerError(error).code === 'registry-unavailable') this.#checkedAt = performance.now();
-        else this.#checkedAt = Number.NEGATIVE_INFINITY;
-      } finally {
-        this.#checking = undefined;
-      }
-    })();
-    await this.#checking;
-  }
-
-  #setCode(code: Resolved | undefined): void {
+  #deploy(code: Resolved | undefined): void {
+    const { name, backend, defaults, events, retain, release } = this.#options;
     const old = this.#code;
     this.#code = code;
-    this.#checkedAt = code === undefined ? Number.NEGATIVE_INFINITY : performance.now();
-    if (old?.digest === code?.digest) return;
-    if (code !== undefined) this.#options.retain(code);
-    if (old !== undefined) this.#options.release(old);
-    for (const instance of this.#free.splice(0)) instance.retire();
+    if (code !== undefined) retain(code);
+    this.#deployment = this.#made(code);
+    const usable = this.#deployment instanceof WorkerError ? undefined : this.#deployment;
+    for (const warning of usable?.settings.warnings ?? []) events.onWarning(name, warning);
+    this.#queue.patienceMs = usable?.timeLimitMs ?? defaults.limits.runtime_sec * 1000;
+    if (usable === undefined) this.#failQueued();
+    this.#fleet.deploy(usable);
+    if (old === undefined) return;
+    backend.forget(name, old);
+    release(old);
   }
 
-  // ---- placing calls
+  #made(code: Resolved | undefined): Deployment | WorkerError {
+    try {
+      return code === undefined ? new WorkerError('lambda-unknown') : deployment(code, this.#options.defaults);
+    } catch (error) {
+      return asWorkerError(error);
+    }
+  }
 
-  #place(call: Call, code: Resolved): void {
-    const placement = place(this.#view(), call.force);
-    if (placement.at === 'use') this.#use(call, placement.idle);
-    else if (placement.at === 'start') this.#startFor(call, code, placement);
+  // ---- calls that wait for code
+
+  #arrive(call: Call, looking: Promise<void>): void {
+    const { limits, max_instances } = this.#options.defaults;
+    if (this.#arrived >= limits.queue + max_instances) {
+      this.#fail(call, new WorkerError('queue-full'));
+      return;
+    }
+    const queue = this.#arrivals.get(looking) ?? this.#newArrivals(looking, limits.runtime_sec * 1000);
+    queue.push(call);
+  }
+
+  get #arrived(): number {
+    let calls = 0;
+    for (const { length } of this.#arrivals.values()) calls += length;
+    return calls;
+  }
+
+  #newArrivals(looking: Promise<void>, patienceMs: number): CallQueue {
+    const queue = this.#newQueue(patienceMs, () => new WorkerError('registry-unavailable', { detail: 'its code did not come in time' }));
+    this.#arrivals.set(looking, queue);
+    const next = (take: (call: Call) => void): void => {
+      for (let taken = 0; taken < mostATurn && queue.length > 0; taken++) take(queue.shift() as Call);
+      if (queue.length > 0) setImmediate(() => next(take));
+      else this.#arrivals.delete(looking);
+      this.#forgetIfEmpty();
+    };
+    looking.then(
+      () => next((call) => this.#admit(call)),
+      (error: unknown) => next((call) => this.#fail(call, error)),
+    );
+    return queue;
+  }
+
+  /** Its code has been looked at on its way. */
+  #admit(call: Call): void {
+    call.phases.mark('code');
+    this.#place(call);
+  }
+
+  // ---- calls and instances
+
+  #place(call: Call): void {
+    const deployment = this.#deployment;
+    const refused = deployment instanceof WorkerError ? deployment : refusal(call, deployment);
+    if (deployment instanceof WorkerError || refused !== undefined) {
+      this.#fail(call, refused);
+      return;
+    }
+    const { instances, limits } = deployment.settings;
+    const fleet = this.#fleet;
+    const idle = { warm: fleet.has('warm'), thawed: fleet.has('thawed') };
+    const view = { idle, instances: fleet.serving, maxInstances: instances.max, queued: this.#queue.length, maxQueue: limits.queue };
+    const placement = place(view, call.force);
+    if (placement.at === 'use') fleet.use(call, placement.idle);
     else if (placement.at === 'queue') this.#wait(call);
     else if (placement.at === 'refuse') this.#fail(call, new WorkerError('queue-full'));
-    else this.#fail(call, new WorkerError('force-start-unmet'));
+    else if (placement.at === 'unmet') this.#fail(call, new WorkerError('force-start-unmet'));
+    else if (fleet.startFor(call, placement.cold)) return;
+    else if (placement.otherwise === 'queue') this.#wait(call);
+    else this.#fail(call, new WorkerError(placement.otherwise === 'refuse' ? 'no-room' : 'force-start-unmet'));
   }
-
-  #view(): LambdaView {
-    const { maxInstances, maxQueue } = this.#options;
-    // In the order in which they became idle: what is frozen is at the front, what is not at the back.
-    const idle = { warm: this.#free.at(-1)?.idleClass === 'warm', thawed: this.#free[0]?.idleClass === 'thawed' };
-    return { idle, instances: this.#instances.size, maxInstances, queued: this.#queue.length, maxQueue };
-  }
-
-  #use(call: Call, idle: IdleClass): void {
-    const at = this.#free.findLastIndex((instance) => instance.idleClass === idle);
-    const [instance] = this.#free.splice(at, 1);
-    if (instance === undefined) this.#fail(call, new WorkerError('force-start-unmet'));
-    else this.#serve(instance, call);
-  }
-
-  /** The instance is none of the free ones. */
-  #serve(instance: Instance, call: Call): void {
-    call.phases.mark('queue');
-    this.#options.room.busy(instance);
-    instance.serve(call);
-    if (instance.idleClass !== undefined) this.#free.push(instance); // it takes several at a time
-  }
-
-  #startFor(call: Call, code: Resolved, { cold, otherwise }: Extract<Placement, { at: 'start' }>): void {
-    if (this.#options.room.take()) this.#start(call, code, cold);
-    else if (otherwise === 'queue') this.#wait(call);
-    else this.#fail(call, new WorkerError(otherwise === 'refuse' ? 'no-room' : 'force-start-unmet'));
-  }
-
-  /** Its place is taken. */
-  #start(call: Call, code: Resolved, cold: ColdClass | undefined): void {
-    const { room, backend } = this.#options;
-    call.phases.mark('queue');
-    try {
-      const instance = new Instance(backend, this.#instanceOptions(code), cold);
-      this.#instances.add(instance);
-      this.#options.retain(code);
-      instance.serveFirst(call);
-      if (instance.idleClass !== undefined) this.#free.push(instance);
-    } catch (error) {
-      room.free();
-      this.#fail(call, error);
-    }
-  }
-
-  #instanceOptions(code: Resolved) {
-    const { name, timeLimitMs, freezeAfterMs, keepWarmMs, onLine } = this.#options;
-    return {
-      lambda: name,
-      code,
-      environment: {},
-      entry: {},
-      concurrency: 1,
-      limits: undefined,
-      zygote: true,
-      reuse: true,
-      timeLimitMs,
-      freezeAfterMs,
-      keepWarmMs,
-      onLine: (stream: Stream, line: string, requestId: string | undefined) => onLine(name, stream, line, requestId),
-      onFree: (instance: Instance) => this.#onFree(instance),
-      onEnd: (instance: Instance) => this.#onEnd(instance, code),
-    };
-  }
-
-  #onFree(instance: Instance): void {
-    if (instance.code.digest !== this.#code?.digest) {
-      instance.retire();
-      return;
-    }
-    const call = this.#queue.shift();
-    const at = this.#free.indexOf(instance);
-    if (at >= 0) this.#free.splice(at, 1);
-    if (call !== undefined) {
-      this.#serve(instance, call);
-      return;
-    }
-    this.#free.push(instance);
-    if (instance.load === 0) this.#options.room.idle(instance);
-  }
-
-  #onEnd(instance: Instance, code: Resolved): void {
-    const { room, release } = this.#options;
-    this.#instances.delete(instance);
-    const at = this.#free.indexOf(instance);
-    if (at >= 0) this.#free.splice(at, 1);
-    room.busy(instance);
-    room.free();
-    release(code);
-    this.#pump();
-  }
-
-  // ---- calls that wait
 
   #wait(call: Call): void {
     this.#queue.push(call);
-    if (!this.#options.room.available) this.#options.room.wait(this.#whenRoom);
+    this.#fleet.pump();
   }
 
-  readonly #whenRoom = (): void => this.#pump();
-
-  /** Starts instances for calls that wait, as far as there is room. */
-  #pump(): void {
-    while (this.#queue.length > 0 && this.#startForFirst()) {
-      // one more
+  /** Nothing can be done for the calls that wait, and with as many at a time as do not hold up others. */
+  #failQueued(): void {
+    for (let failed = 0; failed < mostATurn && this.#queue.length > 0 && this.#deployment instanceof WorkerError; failed++) {
+      this.#fail(this.#queue.shift() as Call, this.#deployment);
     }
+    if (this.#queue.length > 0 && this.#deployment instanceof WorkerError) setImmediate(() => this.#failQueued());
   }
 
-  /** Starts an instance for the first call that waits. False when there may be no more, or no room now. */
-  #startForFirst(): boolean {
-    const { room, maxInstances } = this.#options;
-    const code = this.#code;
-    if (code === undefined || this.#instances.size >= maxInstances) return false;
-    if (!room.take()) {
-      room.wait(this.#whenRoom);
-      return false;
-    }
-    const call = this.#queue.shift();
-    if (call === undefined) room.free();
-    else this.#start(call, code, undefined);
-    return call !== undefined;
+  #newQueue(patienceMs: number, impatience: () => WorkerError): CallQueue {
+    return new CallQueue({
+      patienceMs,
+      onImpatient: (call) => this.#fail(call, impatience()),
+      onCancel: (call, why) => this.#fail(call, why),
+    });
   }
 
   #fail(call: Call, error: unknown): void {
     call.cancel = undefined;
     call.settle({ at: 'failed', error: asWorkerError(error), start: undefined });
-    if (this.#code === undefined && this.#instances.size === 0 && this.#queue.length + this.#arriving === 0) this.#options.onEmpty();
+    this.#forgetIfEmpty();
+  }
+
+  #forgetIfEmpty(): void {
+    if (this.#code !== undefined || this.#watch.isLooking || this.#fleet.size + this.#queue.length + this.#arrivals.size > 0) return;
+    this.#watch.close();
+    this.#options.onEmpty();
   }
 }

@@ -1,12 +1,14 @@
-// Policy: what happens to a call when it arrives, and when an instance becomes free. Pure, so that a simulator can use it unchanged.
+// Policy: what happens to a call when it arrives, and which instances a lambda keeps. Pure, so that a simulator can use it unchanged.
 import type { ColdClass, StartClass } from '../sandbox/sandbox.ts';
+import type { Standing } from './eviction.ts';
 
-/** How an idle instance would be met. */
+/** How an instance that can take a call would be met. */
 export type IdleClass = 'warm' | 'thawed';
 
 export interface LambdaView {
-  /** Whether an idle instance with the current code is there, by the way it would be met. */
+  /** Whether an instance with the current code can take a call, by the way it would be met. */
   readonly idle: Readonly<Record<IdleClass, boolean>>;
+  /** Those that take calls, whether they can take one now or not. */
   readonly instances: number;
   readonly maxInstances: number;
   readonly queued: number;
@@ -35,4 +37,30 @@ export function place(view: LambdaView, force: StartClass | undefined): Placemen
   if (view.idle.thawed) return { at: 'use', idle: 'thawed' };
   if (view.instances < view.maxInstances) return { at: 'start', cold: undefined, otherwise: overflow };
   return { at: overflow };
+}
+
+export interface FleetView {
+  /** Those that take calls. */
+  readonly instances: number;
+  /** Calls that wait for one. */
+  readonly queued: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What another instance would be for; undefined when none is wanted. */
+export function wanted({ instances, queued, min, max }: FleetView): 'call' | 'minimum' | undefined {
+  if (queued > 0 && instances < max) return 'call';
+  return instances < min ? 'minimum' : undefined;
+}
+
+/** Whether an instance ends that has been idle for its time. */
+export function expires({ instances, min }: Pick<FleetView, 'instances' | 'min'>): boolean {
+  return instances > min;
+}
+
+/** How much a lambda would miss one of its idle instances; `needed` is the most that worked at a time of late. */
+export function standing({ instances, min, needed }: Pick<FleetView, 'instances' | 'min'> & { readonly needed: number }): Standing {
+  if (instances <= min) return 'kept';
+  return instances > needed ? 'surplus' : 'spare';
 }

@@ -1,68 +1,152 @@
-// How many sandboxes the node may hold, over all lambdas: whoever wants one more takes the place of the longest idle one.
+// The memory that the sandboxes of all lambdas may use together, and the line of those lambdas that wait for some. What is idle makes room for who
+// waits (eviction.ts says who goes), and whose turn it is says fairness.ts. Nothing that works is ended for it.
+import { type Candidate, type EvictionPolicy, victim } from './eviction.ts';
+import { mayPass, turn, type Waiter, yields } from './fairness.ts';
 
-/** Something that holds a place and can be asked to leave it while it is idle. */
-export interface Tenant {
-  evict(): void;
+/** Memory for one more instance. */
+export interface Wish {
+  readonly sake: Waiter['sake'];
+  readonly bytes: number;
 }
+
+/** A lambda, as it has part in the room. */
+export interface Tenant {
+  /** What it wants now. */
+  readonly wish: Wish | undefined;
+  /** Bytes of its instances that take calls. */
+  readonly held: number;
+  /** Bytes of its idle instances: all, or without those that it is promised. */
+  idleBytes(sake: Wish['sake']): number;
+  /** The instance that it would give up next. */
+  offer(): Candidate | undefined;
+  /** Ends that one; its memory is given back before this returns. */
+  evict(): void;
+  /** Room for its wish has been taken: it starts an instance in it, or frees it. */
+  grant(wish: Wish): void;
+}
+
+/** Starts in one turn of the event loop, whoever they are for. */
+const mostATurn = 8;
 
 export class Room {
   readonly #most: number;
+  readonly #policy: EvictionPolicy;
   #taken = 0;
-  /** In the order in which they became idle. */
-  readonly #idle = new Set<Tenant>();
-  /** Whom to tell, in turn, that there may be room again. */
-  readonly #waiting = new Set<() => void>();
+  /** Those that hold some of it, and how many instances have it. */
+  readonly #tenants = new Map<Tenant, number>();
+  readonly #line = new Set<Tenant>();
+  /** Bytes of instances that end for the sake of who waits as soon as they have finished their calls. */
+  #coming = 0;
   #evictions = 0;
+  #serving = false;
+  /** What the last one evicted was worth. Only grows. */
+  #clock = 0;
 
-  constructor(most: number) {
+  /** `most`: bytes. */
+  constructor(most: number, policy: EvictionPolicy) {
     this.#most = most;
+    this.#policy = policy;
   }
 
-  get counts(): { taken: number; most: number; idle: number; evictions: number } {
-    return { taken: this.#taken, most: this.#most, idle: this.#idle.size, evictions: this.#evictions };
+  get counts(): { takenBytes: number; mostBytes: number; waiting: number; evictions: number } {
+    return { takenBytes: this.#taken, mostBytes: this.#most, waiting: this.#line.size, evictions: this.#evictions };
   }
 
-  get available(): boolean {
-    return this.#taken < this.#most || this.#idle.size > 0;
+  get clock(): number {
+    return this.#clock;
   }
 
-  /** Takes a place; evicts the longest idle tenant for it if it must. False when every place is busy. */
-  take(): boolean {
-    const [oldest] = this.#idle;
-    if (this.#taken >= this.#most && oldest === undefined) return false;
-    this.#taken++; // before the eviction, which tells those that wait: the place is not theirs
-    if (this.#taken > this.#most && oldest !== undefined) {
-      this.#idle.delete(oldest);
-      this.#evictions++;
-      oldest.evict(); // frees its place at once; its sandbox is gone a moment later
+  /** Takes room for one instance; evicts idle ones for it if it must. False when there is none, or others come first: then join the line. */
+  take(tenant: Tenant, wish: Wish): boolean {
+    if (this.#line.size > 0 && !mayPass({ ...wish, held: tenant.held }, turn(this.#waiters()))) return false;
+    return this.#take(tenant, wish);
+  }
+
+  /** Waits for its turn, for whatever it will want then. */
+  join(tenant: Tenant): void {
+    this.#line.add(tenant);
+  }
+
+  leave(tenant: Tenant): void {
+    this.#line.delete(tenant);
+  }
+
+  /** Gives back the room of one instance. */
+  free(tenant: Tenant, bytes: number): void {
+    this.#taken -= bytes;
+    const instances = (this.#tenants.get(tenant) ?? 0) - 1;
+    if (instances > 0) this.#tenants.set(tenant, instances);
+    else this.#tenants.delete(tenant);
+    this.serveLine();
+  }
+
+  /** Whether the tenant is to end an instance that has just answered, for the sake of one that waits. */
+  claims(tenant: Tenant, instance: { readonly bytes: number; readonly ageMs: number }): boolean {
+    if (this.#line.size === 0) return false;
+    const first = turn([...this.#waiters()].filter((waiter) => waiter.tenant !== tenant));
+    if (first === undefined || this.#available(first.sake) + this.#coming >= first.bytes) return false;
+    return yields({ held: tenant.held, ...instance }, first);
+  }
+
+  /** So much will be given back soon; negative when it has been. */
+  expect(bytes: number): void {
+    this.#coming += bytes;
+  }
+
+  /** An instance has become idle or something was freed: whoever is first may have his turn. */
+  serveLine(): void {
+    if (this.#serving || this.#line.size === 0) return;
+    this.#serving = true;
+    let served = 0;
+    for (let next = turn(this.#waiters()); next !== undefined && served < mostATurn; next = turn(this.#waiters()), served++) {
+      const { tenant, sake, bytes } = next;
+      if (!this.#take(tenant, { sake, bytes })) break;
+      this.#line.delete(tenant);
+      tenant.grant({ sake, bytes });
     }
+    this.#serving = false;
+    if (served === mostATurn) setImmediate(() => this.serveLine());
+  }
+
+  /** The line without those who want nothing any more. */
+  *#waiters(): Iterable<Waiter & { readonly tenant: Tenant }> {
+    for (const tenant of this.#line) {
+      const { wish, held } = tenant;
+      if (wish === undefined) this.#line.delete(tenant);
+      else yield { tenant, held, sake: wish.sake, bytes: wish.bytes };
+    }
+  }
+
+  #available(sake: Wish['sake']): number {
+    let bytes = this.#most - this.#taken;
+    for (const tenant of this.#tenants.keys()) bytes += tenant.idleBytes(sake);
+    return bytes;
+  }
+
+  #take(tenant: Tenant, { sake, bytes }: Wish): boolean {
+    if (this.#taken + bytes > this.#most && this.#available(sake) < bytes) return false;
+    this.#taken += bytes; // before the evictions: what they give back is taken
+    this.#tenants.set(tenant, (this.#tenants.get(tenant) ?? 0) + 1);
+    const serving = this.#serving;
+    this.#serving = true; // nobody else is to be served with what is evicted for this one
+    while (this.#taken > this.#most && this.#evict(sake)) {
+      // one more
+    }
+    this.#serving = serving;
     return true;
   }
 
-  free(): void {
-    this.#taken--;
-    this.#tell();
-  }
-
-  idle(tenant: Tenant): void {
-    this.#idle.add(tenant);
-    this.#tell();
-  }
-
-  busy(tenant: Tenant): void {
-    this.#idle.delete(tenant);
-  }
-
-  /** Calls `then` once when there may be room. */
-  wait(then: () => void): void {
-    this.#waiting.add(then);
-  }
-
-  // Goes on while there is room: whoever waited first may want nothing any more.
-  #tell(): void {
-    for (const then of [...this.#waiting]) {
-      if (!this.available) return;
-      if (this.#waiting.delete(then)) then();
-    }
+  #evict(sake: Wish['sake']): boolean {
+    const offers = [...this.#tenants.keys()].flatMap((tenant) => {
+      const candidate = tenant.offer();
+      return candidate === undefined ? [] : [{ tenant, candidate }];
+    });
+    const candidates = offers.map(({ candidate }) => candidate);
+    const chosen = offers[victim(candidates, this.#policy, sake)];
+    if (chosen === undefined) return false;
+    this.#clock = Math.max(this.#clock, this.#policy(chosen.candidate));
+    this.#evictions++;
+    chosen.tenant.evict(); // gives its memory back at once; its sandbox is gone a moment later
+    return true;
   }
 }
