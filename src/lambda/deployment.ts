@@ -1,7 +1,13 @@
 // One version of a lambda: its code, and what its ol.yaml makes of the worker's settings.
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LambdaLimits, type LambdaSettings, parseLambdaSettings, SettingsError, type WorkerDefaults } from '../config/lambda-settings.ts';
+import {
+  type LambdaLimits,
+  type LambdaSettings,
+  parseLambdaSettings,
+  SettingsError,
+  type WorkerDefaults,
+} from '../config/lambda-settings.ts';
 import { WorkerError } from '../errors.ts';
 import type { Resolved } from '../registry/registry.ts';
 import type { SandboxLimits } from '../sandbox/sandbox.ts';

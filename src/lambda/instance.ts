@@ -242,7 +242,8 @@ export class Instance {
     for (const running of [...this.#running]) {
       if (running.limit > now) continue;
       if (running.call !== undefined) this.#cancel(running, new WorkerError('time-limit', { detail: `${timeLimitMs / 1000} s` }));
-      else if (this.#running.size === 1) void this.close(); // it does not heed
+      else if (this.#running.size === 1)
+        void this.close(); // it does not heed
       else {
         this.retire(); // others work in it
         this.#running.delete(running);

@@ -96,8 +96,8 @@ export class Lambda {
   /** Ends all instances; calls that are under way or wait fail. */
   async close(): Promise<void> {
     const error = new WorkerError('draining');
-    this.#watch.close();
     for (const queue of [this.#queue, ...this.#arrivals.values()]) for (const call of queue.clear()) this.#fail(call, error);
+    this.#watch.close();
     await this.#fleet.close(error);
   }
 

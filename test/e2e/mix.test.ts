@@ -11,7 +11,7 @@ interface Counts {
   readonly queued: number;
   readonly inFlight: number;
   readonly sandboxes: number;
-  readonly room: { readonly taken: number; readonly idle: number };
+  readonly room: { readonly takenBytes: number; readonly waiting: number };
 }
 
 const clients = 12;
@@ -129,7 +129,7 @@ test('a mix of all traffic: each call is answered once, and in the end nothing i
   const quiet = () => counts.inFlight === 0 && counts.queued === 0 && counts.instances === 0 && counts.sandboxes === 0;
   for (let looks = 0; looks < 20_000 && !quiet(); looks++) counts = await worker.status<Counts>();
   assert.deepEqual([counts.inFlight, counts.queued, counts.instances, counts.sandboxes], [0, 0, 0, 0], JSON.stringify(counts));
-  assert.deepEqual([counts.room.taken, counts.room.idle], [0, 0]);
+  assert.deepEqual([counts.room.takenBytes, counts.room.waiting], [0, 0]);
   assert.deepEqual(zombies(worker.pid), []);
   assert.ok(openDescriptors(worker.pid) < 300);
   assert.ok(!worker.log.some(({ level, msg }) => level >= 50 || /settled more than once|after its call was settled/.test(msg)));

@@ -1,7 +1,9 @@
 // A lambda over a backend that does only what the test says: sandboxes answer when they are told to.
 import type { TestContext } from 'node:test';
+import { parseConfig } from '../../../src/config/load.ts';
 import { WorkerError } from '../../../src/errors.ts';
 import type { Call, Outcome } from '../../../src/lambda/call.ts';
+import { evictionPolicies } from '../../../src/lambda/eviction.ts';
 import { Lambda, type LambdaOptions } from '../../../src/lambda/lambda.ts';
 import { Room } from '../../../src/lambda/room.ts';
 import { Phases } from '../../../src/observe/phases.ts';
@@ -105,26 +107,49 @@ export interface FakeLambda {
   emptied: number;
 }
 
+/** What a test may ask of its lambda, beside what Lambda itself takes. */
+export interface FakeSettings extends Partial<LambdaOptions> {
+  readonly maxInstances?: number;
+  readonly maxQueue?: number;
+  readonly timeLimitMs?: number;
+  readonly freezeAfterMs?: number;
+  readonly keepWarmMs?: number;
+}
+
+/** A room for so many sandboxes. */
+export function room(sandboxes: number, policy: keyof typeof evictionPolicies = 'lru'): Room {
+  return new Room(sandboxes * sandboxMb * (1 << 20), evictionPolicies[policy]);
+}
+
+const sandboxMb = 50;
+
 /** Closed when the test ends. */
-export function lambda(t: TestContext, backend: Backend, options: Partial<LambdaOptions> = {}): FakeLambda {
+export function lambda(t: TestContext, backend: Backend, settings: FakeSettings = {}): FakeLambda {
+  const { maxInstances = 4, maxQueue = 4, timeLimitMs = 30_000, freezeAfterMs = 1000, keepWarmMs = 60_000, ...options } = settings;
   const retained = new Map<string, number>();
   const count = (by: number) => (resolved: Resolved) => void retained.set(resolved.digest, (retained.get(resolved.digest) ?? 0) + by);
+  const { limits, ...rest } = parseConfig({ sandbox: 'sock' });
+  const defaults = {
+    ...rest,
+    limits: { ...limits, mem_mb: sandboxMb, queue: maxQueue, runtime_sec: timeLimitMs / 1000 },
+    max_instances: maxInstances,
+    freeze_after_ms: freezeAfterMs,
+    keep_warm_ms: keepWarmMs,
+  };
   const fake: FakeLambda = {
     retained,
     emptied: 0,
     lambda: new Lambda({
       name: 'l',
       backend,
-      room: new Room(8),
+      room: room(8),
       resolve: (known) => known ?? code('one'),
       retain: count(1),
       release: count(-1),
-      maxInstances: 4,
-      maxQueue: 4,
-      timeLimitMs: 30_000,
-      freezeAfterMs: 1000,
-      keepWarmMs: 60_000,
+      defaults,
       registryCacheMs: 5000,
+      events: { onColdStart: () => {}, onEvict: () => {}, onWarmUpFailed: () => {}, onWarning: () => {} },
+      mayWarmUp: () => true,
       onLine: () => {},
       onEmpty: () => fake.emptied++,
       ...options,

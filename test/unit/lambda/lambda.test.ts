@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { WorkerError } from '../../../src/errors.ts';
-import { Room } from '../../../src/lambda/room.ts';
 import type { Resolved } from '../../../src/registry/registry.ts';
 import { fakeClock } from './clock.ts';
-import { call, code, fakeBackend, lambda } from './fakes.ts';
+import { call, code, fakeBackend, lambda, room } from './fakes.ts';
 
 test('a call is answered by a sandbox of its own, the next one by the same', (t) => {
   const backend = fakeBackend();
@@ -144,9 +143,9 @@ test('an unknown lambda is forgotten at once', (t) => {
 });
 
 test('a room that another lambda gives up goes to the call that waits for it, past one that is gone', (t) => {
-  const room = new Room(1);
+  const shared = room(1);
   const backend = fakeBackend();
-  const [a, b, c] = [lambda(t, backend, { room }), lambda(t, backend, { room }), lambda(t, backend, { room })];
+  const [a, b, c] = [lambda(t, backend, { room: shared }), lambda(t, backend, { room: shared }), lambda(t, backend, { room: shared })];
   const [runs, gone, waits] = [call(), call(), call()];
   a.lambda.invoke(runs);
   b.lambda.invoke(gone);
@@ -159,16 +158,16 @@ test('a room that another lambda gives up goes to the call that waits for it, pa
 });
 
 test('two lambdas that wait for room are both answered, one after the other', (t) => {
-  const room = new Room(1);
+  const shared = room(1);
   const backend = fakeBackend();
-  const [a, b, c] = [lambda(t, backend, { room }), lambda(t, backend, { room }), lambda(t, backend, { room })];
+  const [a, b, c] = [lambda(t, backend, { room: shared }), lambda(t, backend, { room: shared }), lambda(t, backend, { room: shared })];
   const [runs, first, second] = [call(), call(), call()];
   a.lambda.invoke(runs);
   b.lambda.invoke(first);
   c.lambda.invoke(second);
   for (let i = 0; i < 3; i++) backend.sandboxes[i]?.answer();
   assert.deepEqual([runs.outcome, first.outcome, second.outcome], ['forked', 'forked', 'forked']);
-  assert.deepEqual(room.counts, { taken: 1, most: 1, idle: 1, evictions: 2 });
+  assert.deepEqual(shared.counts, { takenBytes: 50 << 20, mostBytes: 50 << 20, waiting: 0, evictions: 2 });
 });
 
 test('closing fails what waits and what runs, once', async (t) => {

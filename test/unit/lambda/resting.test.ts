@@ -1,9 +1,8 @@
 // What instances do while time passes; the clock is the test's.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Room } from '../../../src/lambda/room.ts';
 import { fakeClock } from './clock.ts';
-import { call, fakeBackend, lambda } from './fakes.ts';
+import { call, fakeBackend, lambda, room } from './fakes.ts';
 
 test('an idle instance is frozen, thawed by a call, frozen again, and ends after its time', (t) => {
   const clock = fakeClock(t);
@@ -58,9 +57,9 @@ test('the time of a call does not count against the next one', (t) => {
 
 test('a frozen instance is evicted for another lambda, a busy one is not', (t) => {
   const clock = fakeClock(t);
-  const room = new Room(1);
+  const shared = room(1);
   const backend = fakeBackend();
-  const [a, b] = [lambda(t, backend, { room }), lambda(t, backend, { room })];
+  const [a, b] = [lambda(t, backend, { room: shared }), lambda(t, backend, { room: shared })];
   a.lambda.invoke(call());
   const waits = call();
   b.lambda.invoke(waits);
@@ -76,9 +75,9 @@ test('a frozen instance is evicted for another lambda, a busy one is not', (t) =
 
 test('a call that finds no room in its time is told so', (t) => {
   const clock = fakeClock(t);
-  const room = new Room(1);
+  const shared = room(1);
   const backend = fakeBackend();
-  const [a, b] = [lambda(t, backend, { room, timeLimitMs: 60_000 }), lambda(t, backend, { room, timeLimitMs: 2000 })];
+  const [a, b] = [lambda(t, backend, { room: shared, timeLimitMs: 60_000 }), lambda(t, backend, { room: shared, timeLimitMs: 2000 })];
   const [runs, waits] = [call(), call()];
   a.lambda.invoke(runs);
   b.lambda.invoke(waits);

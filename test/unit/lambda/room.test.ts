@@ -1,114 +1,139 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Room, type Tenant } from '../../../src/lambda/room.ts';
+import { type Candidate, evictionPolicies } from '../../../src/lambda/eviction.ts';
+import { Room, type Tenant, type Wish } from '../../../src/lambda/room.ts';
 
-/** A tenant that leaves at once when it is evicted, as an instance does. */
-function tenant(room: Room): Tenant & { evicted: boolean } {
-  return {
-    evicted: false,
-    evict() {
-      this.evicted = true;
-      room.busy(this);
-      room.free();
-    },
-  };
+const one: Wish = { sake: 'call', bytes: 1 };
+
+/** A lambda of instances of one byte, in words: what it was granted and what it gave up. */
+class FakeTenant implements Tenant {
+  readonly #room: Room;
+  wish: Wish | undefined;
+  held = 0;
+  granted = 0;
+  evicted = 0;
+  /** When each of its idle instances became so. */
+  readonly idle: number[] = [];
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  take(): boolean {
+    const taken = this.#room.take(this, one);
+    if (taken) this.held++;
+    return taken;
+  }
+
+  wait(): void {
+    this.wish = one;
+    this.#room.join(this);
+  }
+
+  free(): void {
+    this.held--;
+    this.#room.free(this, 1);
+  }
+
+  rest(since: number): void {
+    this.idle.push(since);
+    this.#room.serveLine();
+  }
+
+  idleBytes(): number {
+    return this.idle.length;
+  }
+
+  offer(): Candidate | undefined {
+    const [idleSince] = this.idle;
+    if (idleSince === undefined) return undefined;
+    return { standing: 'spare', bytes: 1, idleSince, expiresAt: idleSince + 1000, uses: 1, coldMs: 1, clock: 0 };
+  }
+
+  evict(): void {
+    this.idle.shift();
+    this.evicted++;
+    this.free();
+  }
+
+  grant(): void {
+    this.wish = undefined;
+    this.held++;
+    this.granted++;
+  }
 }
 
-test('a room gives as many places as it has', () => {
-  const room = new Room(2);
-  assert.deepEqual([room.take(), room.take(), room.take()], [true, true, false]);
-  assert.equal(room.available, false);
-  room.free();
-  assert.equal(room.available, true);
-  assert.equal(room.take(), true);
-  assert.deepEqual(room.counts, { taken: 2, most: 2, idle: 0, evictions: 0 });
+function rig(most: number, tenants: number): { room: Room; all: FakeTenant[] } {
+  const room = new Room(most, evictionPolicies.lru);
+  return { room, all: Array.from({ length: tenants }, () => new FakeTenant(room)) };
+}
+
+test('a room gives as much as it has', () => {
+  const { room, all } = rig(2, 1);
+  const [a] = all as [FakeTenant];
+  assert.deepEqual([a.take(), a.take(), a.take()], [true, true, false]);
+  a.free();
+  assert.equal(a.take(), true);
+  assert.deepEqual(room.counts, { takenBytes: 2, mostBytes: 2, waiting: 0, evictions: 0 });
 });
 
-test('no tenant is evicted while there is a free place', () => {
-  const room = new Room(2);
-  const idle = tenant(room);
-  room.take();
-  room.idle(idle);
-  assert.equal(room.take(), true);
-  assert.equal(idle.evicted, false);
+test('who has been idle longest goes first, whoever works never', () => {
+  const { room, all } = rig(3, 3);
+  const [a, b, c] = all as [FakeTenant, FakeTenant, FakeTenant];
+  for (const tenant of all) tenant.take();
+  b.rest(2);
+  c.rest(1);
+  assert.equal(a.take(), true);
+  assert.deepEqual([a.evicted, b.evicted, c.evicted], [0, 0, 1]);
+  assert.equal(a.take(), true);
+  assert.equal(a.take(), false);
+  assert.deepEqual([b.evicted, room.counts.evictions], [1, 2]);
 });
 
-test('the longest idle tenant is evicted first, a busy one never', () => {
-  const room = new Room(3);
-  const [first, second, third] = [tenant(room), tenant(room), tenant(room)];
-  for (const t of [first, second, third]) {
-    room.take();
-    room.idle(t);
-  }
-  room.busy(first);
-  assert.equal(room.take(), true);
-  assert.deepEqual([first.evicted, second.evicted, third.evicted], [false, true, false]);
-  assert.equal(room.counts.evictions, 1);
-  assert.equal(room.take(), true);
-  assert.equal(room.take(), false);
-  assert.deepEqual([first.evicted, third.evicted], [false, true]);
+test('nobody is evicted while there is room', () => {
+  const { all } = rig(2, 2);
+  const [a, b] = all as [FakeTenant, FakeTenant];
+  a.take();
+  a.rest(1);
+  assert.equal(b.take(), true);
+  assert.equal(a.evicted, 0);
 });
 
-test('a tenant that was busy in between is the youngest of the idle ones', () => {
-  const room = new Room(2);
-  const [first, second] = [tenant(room), tenant(room)];
-  for (const t of [first, second]) {
-    room.take();
-    room.idle(t);
-  }
-  room.busy(first);
-  room.idle(first);
-  room.take();
-  assert.deepEqual([first.evicted, second.evicted], [false, true]);
+test('of those that wait, who holds least has the first turn, then who came first; each is served once', () => {
+  const { room, all } = rig(2, 4);
+  const [a, b, c, d] = all as [FakeTenant, FakeTenant, FakeTenant, FakeTenant];
+  a.take();
+  b.take();
+  for (const tenant of [a, c, d]) tenant.wait();
+  b.free();
+  assert.deepEqual([a.granted, c.granted, d.granted], [0, 1, 0]);
+  c.free();
+  assert.deepEqual([a.granted, d.granted, room.counts.waiting], [0, 1, 1]);
+  d.free();
+  assert.deepEqual([a.granted, room.counts.waiting], [1, 0]);
 });
 
-test('who waits is told once, in turn, when a place is free or a tenant idle', () => {
-  const room = new Room(1);
-  room.take();
-  const told: string[] = [];
-  const waiter = (name: string) => () => {
-    told.push(name);
-    room.take();
-  };
-  room.wait(waiter('first'));
-  room.wait(waiter('second'));
-  room.free();
-  assert.deepEqual(told, ['first']);
-  room.idle(tenant(room));
-  assert.deepEqual(told, ['first', 'second']);
-  room.free();
-  assert.deepEqual(told, ['first', 'second']);
+test('a newcomer does not overtake those that wait and hold as little', () => {
+  const { all } = rig(1, 3);
+  const [a, b, c] = all as [FakeTenant, FakeTenant, FakeTenant];
+  a.take();
+  b.wait();
+  a.rest(1);
+  assert.deepEqual([a.evicted, b.granted, c.take()], [1, 1, false]);
 });
 
-test('a waiter that wants nothing any more does not use up the turn of the next', () => {
-  const room = new Room(1);
-  room.take();
-  let got = false;
-  room.wait(() => {});
-  room.wait(() => {
-    got = room.take();
-  });
-  room.free();
-  assert.equal(got, true);
-});
-
-test('a place made by an eviction goes to whom it was made for, not to the next that waits', () => {
-  const room = new Room(1);
-  room.take();
-  const idle = tenant(room);
-  const got = { first: false, second: false };
-  const first = () => {
-    got.first = room.take();
-  };
-  const second = (): void => {
-    if (room.available) got.second = room.take();
-    else room.wait(second);
-  };
-  room.wait(first);
-  room.wait(second);
-  room.idle(idle);
-  assert.equal(idle.evicted, true);
-  assert.deepEqual(got, { first: true, second: false });
-  room.free();
-  assert.deepEqual(got, { first: true, second: true });
+test('a lambda with a flood ends an instance for one that has none and waits, but not at once, and not when nobody waits', () => {
+  const { room, all } = rig(2, 2);
+  const [flood, light] = all as [FakeTenant, FakeTenant];
+  flood.take();
+  flood.take();
+  const old = { bytes: 1, ageMs: 1000 };
+  assert.equal(room.claims(flood, old), false);
+  light.wait();
+  assert.deepEqual([room.claims(flood, { bytes: 1, ageMs: 1 }), room.claims(flood, old)], [false, true]);
+  room.expect(1);
+  assert.equal(room.claims(flood, old), false, 'one is enough');
+  room.expect(-1);
+  flood.free();
+  assert.deepEqual([light.granted, room.claims(flood, old)], [1, false]);
 });
