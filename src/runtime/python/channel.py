@@ -41,7 +41,7 @@ class Channel:
         self.answered = 0
         self.settings = b''  # what the worker has set and nobody has looked at yet: JSON
         self.calls = {}  # number of the request -> Exchange, of those that want to hear
-        self.begin = None  # called with each request that pump() meets
+        self.begin = _refuse  # called with each request that pump() meets
         self._sending = allocate_lock()
 
     def receive(self):
@@ -125,3 +125,7 @@ class Channel:
         if not data:
             raise Closed
         return data
+
+
+def _refuse(request):
+    raise RuntimeError(f'request {request[0]} came while another was under way')

@@ -3,6 +3,7 @@ from functools import partial
 from types import FunctionType, MethodType
 
 _ARGS = 0x04  # flags of a code object, as inspect.CO_… has them
+_LONGEST = 32  # a chain of wrappers that is longer leads in a circle
 _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x100, 0x200
 
 
@@ -12,7 +13,7 @@ def takes_context(f):
     Only who asks for it gets it: `def f(event, cache={})` and `def f(*args)` are called with the event alone, as they always were.
     """
     filled, given = 0, set()
-    while True:
+    for _ in range(_LONGEST):
         function, more, named = _function(f)
         filled += more
         given |= named
@@ -24,7 +25,8 @@ def takes_context(f):
             return filled + 1 < code.co_argcount - len(function.__defaults__ or ()) or names[1] == 'context'
         f = getattr(function, '__wrapped__', None) if code.co_flags & _ARGS else None
         if f is None:
-            return False
+            break
+    return False
 
 
 def is_async(f):
@@ -36,7 +38,7 @@ def is_async(f):
 def _function(f):
     """The Python function that a call of `f` ends in (or None), how many of its positional arguments are filled, which are given by name."""
     filled, named = 0, set()
-    for _ in range(32):  # a chain that is longer leads in a circle
+    for _ in range(_LONGEST):
         if isinstance(f, FunctionType):
             return f, filled, named
         if isinstance(f, MethodType):

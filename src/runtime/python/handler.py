@@ -15,8 +15,9 @@ FUNCTION, WSGI, ASGI = 'function', 'WSGI application', 'ASGI application'
 class Handler:
     """Imported when it is first needed."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, environment=os.environ):
         self.directory = directory
+        self._environment = environment
         self.concurrency = 1
         self._entry = {}
         self.kind = None  # not loaded
@@ -29,17 +30,17 @@ class Handler:
     def configure(self, settings):
         """settings: JSON bytes, as kSetup has them."""
         settings = json.loads(settings)
-        os.environ.update(settings.get('environment', {}))
+        self._environment.update(settings.get('environment', {}))
         self._entry = settings.get('entry', {})
         self.concurrency = settings.get('concurrency', 1)
 
     def load(self):
         """Imports the code. What it raises has left nothing behind: the next request tries again."""
-        file = self._entry.get('file') or os.environ.get('OL_ENTRY_FILE') or 'f.py'
+        file = self._entry.get('file') or self._environment.get('OL_ENTRY_FILE') or 'f.py'
         module = self._import(file)
         wsgi, asgi = self._entry.get('wsgi'), self._entry.get('asgi')
         if not wsgi and not asgi:
-            wsgi, asgi = os.environ.get('OL_WSGI_ENTRY'), os.environ.get('OL_ASGI_ENTRY')
+            wsgi, asgi = self._environment.get('OL_WSGI_ENTRY'), self._environment.get('OL_ASGI_ENTRY')
         if wsgi:
             self._use(WSGI, module, file, wsgi)
         elif asgi:

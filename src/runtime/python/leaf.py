@@ -53,7 +53,7 @@ def rehearse(times, directory='/rehearsal'):
     """
     ours, theirs = socketpair()
     path, f = sys.path[0], sys.modules.get('f')
-    channel, handler = Channel(theirs), Handler(directory)
+    channel, handler = Channel(theirs), Handler(directory, {})
     settings = b'\x02\x00\x00\x00\x02\x0a\x00\x00\x00\x00\x00\x00{}'
     plain = b'\x16\x00\x00\x00\x02\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
     for _ in range(times):
