@@ -1,4 +1,7 @@
-"""A process with the interpreter and its packages loaded, from which sandboxes are forked. Descriptor 3 is the fork socket."""
+"""A process with the interpreter and its packages loaded, from which sandboxes are forked. Descriptor 3 is the fork socket.
+
+zygote.py [--handler ENTRY]: with the handler at /handler loaded as well; ENTRY is JSON, as kSetup has it.
+"""
 import ctypes
 import gc
 import os
@@ -7,6 +10,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, '/runtime')
 
+import ahead  # noqa: E402
 import leaf  # noqa: E402  and all that it needs, json first of all
 
 
@@ -25,6 +29,10 @@ def main():
     leaf.install()
     leaf.rehearse(12)
     os.environ.pop('LD_PRELOAD', None)  # was for this process alone
+    handler, own = leaf.Handler('/handler'), sys.argv[1:]
+    del sys.argv[1:]
+    if own:
+        ahead.load(handler, own[1])
     gc.collect()
     gc.freeze()
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # glibc's: what was freed need not be forked
@@ -32,6 +40,8 @@ def main():
         trim(0)
     role = guest.guest_serve(ctypes.byref(hooks))
     if role < 0:
+        if role == -16 and own:
+            ahead.refuse('after it threads run, or more fork handlers are there than are kept')
         if role == -16:
             sys.exit('the zygote has threads, or more fork handlers than are kept: it cannot be forked from')
         sys.exit(0)
@@ -40,7 +50,7 @@ def main():
     if role == 1:
         born = sealed = 0  # long before its first request
         leaf.rehearse(2)
-    leaf.run(leaf.Handler('/handler'), born, sealed, guest.guest_spin, role == 1)
+    leaf.run(handler, born, sealed, guest.guest_spin, role == 1)
 
 
 main()

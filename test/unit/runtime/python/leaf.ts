@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../../..', import.meta.url));
-const runtime = join(root, 'src/runtime/python');
+export const runtime = join(root, 'src/runtime/python');
 const driver = join(root, 'test/unit/runtime/python/driver.py');
 const headerBytes = 12;
 const timingBytes = 40;
