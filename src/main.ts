@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config/load.ts';
 import { adminAccess } from './http/admin/access.ts';
+import { checkSettings } from './http/admin/ol-config.ts';
 import { Paths } from './http/admin/paths.ts';
+import { registry } from './http/admin/registry.ts';
 import { listenOnSocket } from './http/admin/socket.ts';
 import { status } from './http/admin/status.ts';
 import { table } from './http/admin/table.ts';
@@ -15,13 +17,17 @@ import { Catalog } from './lambda/catalog.ts';
 import { sandboxLimits } from './lambda/deployment.ts';
 import { openLog } from './observe/log.ts';
 import { Recorder } from './observe/recorder.ts';
+import { RegistryEditor } from './registry/editor.ts';
 import { DirectoryRegistry } from './registry/registry.ts';
+import { settingsText } from './registry/settings-text.ts';
+import { Shelf } from './registry/shelf.ts';
 import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
 import { SockBackend } from './sandbox/sock/backend.ts';
 import { loadNative, type Native } from './sandbox/sock/native.ts';
 
 const mib = 1 << 20;
+const mostUpload = 256 * mib;
 /** A lambda's own zygote is an interpreter and all that its handler imports. */
 const mostLambdaZygotes = 8;
 /**
@@ -54,9 +60,10 @@ export async function runWorker(config: Config): Promise<void> {
   const pool = new UnpackPool();
   const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
   mkdirSync(config.registry, { recursive: true });
+  const directory = new DirectoryRegistry({ dir: config.registry, store, pool });
   const catalog = new Catalog({
     backend,
-    registry: new DirectoryRegistry({ dir: config.registry, store, pool }),
+    registry: directory,
     store,
     memoryBytes: config.mem_pool_mb * mib,
     eviction: config.eviction,
@@ -72,6 +79,14 @@ export async function runWorker(config: Config): Promise<void> {
     onLine: (lambda, stream, line, requestId) => log.info({ lambda, stream, requestId }, line),
   });
 
+  const editor = new RegistryEditor({
+    dir: config.registry,
+    store,
+    pool,
+    check: (dir) => checkSettings(settingsText(dir), config),
+    onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
+  });
+  void editor.sweep(); // in the background
   const recorder = new Recorder({ traced: config.trace.requests });
   let state: 'ready' | 'draining' | 'stopping' = 'ready';
   const paths = new Paths({
@@ -81,6 +96,7 @@ export async function runWorker(config: Config): Promise<void> {
         ready: () => state === 'ready',
         details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
       }),
+      registry: registry({ shelf: new Shelf({ dir: config.registry, registry: directory, store }), editor, uploadLimit: mostUpload }),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
     }),
     onFault: (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message),

@@ -9,6 +9,8 @@ export interface Entry {
   readonly form: Form;
   readonly path: string;
   readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
   /** Of a directory it says nothing about what is below: undefined. */
   readonly stamp: string | undefined;
 }
@@ -22,7 +24,11 @@ const forms: readonly { readonly form: Form; readonly suffix: string }[] = [
 
 /** Throws lambda-name unless `name` is one component of a path, of harmless characters. */
 export function checkName(name: string): void {
-  if (!/^[A-Za-z0-9._-]+$/.test(name) || name === '.' || name === '..') throw new WorkerError('lambda-name');
+  if (!isName(name)) throw new WorkerError('lambda-name');
+}
+
+function isName(name: string): boolean {
+  return /^[A-Za-z0-9._-]+$/.test(name) && name !== '.' && name !== '..';
 }
 
 /**
@@ -32,15 +38,36 @@ export function checkName(name: string): void {
  * Throws registry-unavailable.
  */
 export function findEntry(dir: string, name: string): Entry | undefined {
+  for (const entry of entriesOf(dir, name)) return entry;
+  return undefined;
+}
+
+/** All that there is under the lambda's name, the one that is the lambda first. Throws registry-unavailable. */
+export function* entriesOf(dir: string, name: string): Generator<Entry, void, undefined> {
+  let found = false;
   for (const { form, suffix } of forms) {
     const path = join(dir, name + suffix);
     const stat = statOf(path);
-    if (stat === undefined) continue;
-    if (form === 'directory' && stat.isDirectory()) return { form, path, size: Number(stat.size), stamp: undefined };
-    if (form !== 'directory' && stat.isFile()) return { form, path, size: Number(stat.size), stamp: stampText(stat) };
+    if (stat === undefined || !(form === 'directory' ? stat.isDirectory() : stat.isFile())) continue;
+    found = true;
+    const { size, mtimeMs } = stat;
+    yield { form, path, size: Number(size), modified: Number(mtimeMs), stamp: form === 'directory' ? undefined : stampText(stat) };
   }
-  if (statOf(dir)?.isDirectory() !== true) throw new WorkerError('registry-unavailable', { cause: new Error(`"${dir}" is no directory`) });
-  return undefined;
+  if (!found && statOf(dir)?.isDirectory() !== true)
+    throw new WorkerError('registry-unavailable', { cause: new Error(`"${dir}" is no directory`) });
+}
+
+/** What the entry of a lambda is called after its name. */
+export function suffixOf(form: Form): string {
+  return forms.find((known) => known.form === form)?.suffix ?? '';
+}
+
+/** The lambdas that a file or directory of this name can belong to. */
+export function lambdasOf(entry: string): readonly string[] {
+  return forms
+    .filter(({ suffix }) => entry.endsWith(suffix))
+    .map(({ suffix }) => entry.slice(0, entry.length - suffix.length))
+    .filter(isName);
 }
 
 function statOf(path: string): BigIntStats | undefined {

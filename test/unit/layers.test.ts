@@ -11,7 +11,7 @@ const src = fileURLToPath(new URL('../../../src', import.meta.url));
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['config', 'http', 'lambda', 'observe', 'registry', 'sandbox'],
   cli: ['config', 'errors.ts', 'main.ts', 'registry', 'sandbox'],
-  http: ['config', 'errors.ts', 'lambda', 'observe', 'sandbox'],
+  http: ['config', 'errors.ts', 'lambda', 'observe', 'registry', 'sandbox'],
   lambda: ['config', 'errors.ts', 'observe', 'registry', 'sandbox'],
   registry: ['errors.ts', 'sandbox'],
   sandbox: ['errors.ts', 'observe', 'runtime'],

@@ -1,0 +1,95 @@
+// What a registry that is a directory holds, for those who look at it rather than run it.
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { WorkerError } from '../errors.ts';
+import { checkName, findEntry, lambdasOf } from './entry.ts';
+import { openFile } from './open-file.ts';
+import { packed } from './packed.ts';
+import type { DirectoryRegistry } from './registry.ts';
+import { settingsText } from './settings-text.ts';
+import type { Store } from './store.ts';
+import type { Form } from './unpack-worker.ts';
+
+export interface ShelfOptions {
+  readonly dir: string;
+  readonly registry: DirectoryRegistry;
+  readonly store: Store;
+}
+
+export interface Listed {
+  readonly name: string;
+  readonly form: Form;
+  /** Bytes of the file; undefined for a directory. */
+  readonly size: number | undefined;
+  /** Of the file, or of the directory itself. ISO 8601. */
+  readonly modified: string;
+}
+
+export interface Download {
+  /** A .tar.gz. */
+  readonly stream: Readable;
+  /** Bytes, where they are known beforehand. */
+  readonly size: number | undefined;
+}
+
+/** So many entries are looked at in one turn of the event loop. */
+const atATime = 64;
+
+export class Shelf {
+  readonly #options: ShelfOptions;
+
+  constructor(options: ShelfOptions) {
+    this.#options = options;
+  }
+
+  /** By name. Rejects with registry-unavailable. */
+  async list(): Promise<readonly Listed[]> {
+    const { dir } = this.#options;
+    const entries = await readdir(dir).catch((cause: unknown) => {
+      throw new WorkerError('registry-unavailable', { cause });
+    });
+    const listed: Listed[] = [];
+    for (const [at, name] of [...new Set(entries.flatMap(lambdasOf))].sort().entries()) {
+      if (at % atATime === 0) await setImmediate();
+      const entry = findEntry(dir, name);
+      if (entry === undefined) continue;
+      const { form, size, modified } = entry;
+      listed.push({ name, form, size: form === 'directory' ? undefined : size, modified: new Date(modified).toISOString() });
+    }
+    return listed;
+  }
+
+  /** An archive as it is; anything else packed, the same bytes for the same code. Rejects as DirectoryRegistry.resolve. */
+  async download(name: string): Promise<Download> {
+    const { dir } = this.#options;
+    checkName(name);
+    const entry = findEntry(dir, name);
+    if (entry === undefined) throw new WorkerError('lambda-unknown');
+    if (entry.form === 'archive') {
+      const { fd, stat } = openFile(entry.path);
+      return { stream: createReadStream('', { fd }), size: Number(stat.size) };
+    }
+    const [code, release] = await this.#code(name);
+    return { stream: packed(code).once('close', release), size: undefined };
+  }
+
+  /** The text of the lambda's ol.yaml, '' without one. Rejects as DirectoryRegistry.resolve. */
+  async settings(name: string): Promise<string> {
+    const [code, release] = await this.#code(name);
+    try {
+      return settingsText(code);
+    } finally {
+      release();
+    }
+  }
+
+  /** The directory of its code, which stays until the function is called. */
+  async #code(name: string): Promise<readonly [dir: string, release: () => void]> {
+    const { registry, store } = this.#options;
+    const { dir, digest } = await registry.resolve(name);
+    store.retain(digest);
+    return [dir, () => store.release(digest)];
+  }
+}
