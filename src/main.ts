@@ -4,18 +4,24 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config/load.ts';
 import { adminAccess } from './http/admin/access.ts';
+import { gauges } from './http/admin/gauges.ts';
+import { observing } from './http/admin/observing.ts';
 import { checkSettings } from './http/admin/ol-config.ts';
 import { Paths } from './http/admin/paths.ts';
 import { registry } from './http/admin/registry.ts';
 import { listenOnSocket } from './http/admin/socket.ts';
 import { status } from './http/admin/status.ts';
 import { table } from './http/admin/table.ts';
+import { chooseEngine } from './http/engines.ts';
 import { plain } from './http/error-reply.ts';
 import { type RouteDeps, routes } from './http/routes.ts';
-import { uwsEngine } from './http/uws.ts';
 import { Catalog } from './lambda/catalog.ts';
 import { sandboxLimits } from './lambda/deployment.ts';
 import { openLog } from './observe/log.ts';
+import { Output } from './observe/output.ts';
+import { ProcessGauges } from './observe/process-gauges.ts';
+import { Profiler } from './observe/profile.ts';
+import { Metrics } from './observe/prometheus.ts';
 import { Recorder } from './observe/recorder.ts';
 import { RegistryEditor } from './registry/editor.ts';
 import { DirectoryRegistry } from './registry/registry.ts';
@@ -41,7 +47,10 @@ const closeLimitMs = 30_000;
 export async function runWorker(config: Config): Promise<void> {
   const stop = stopSignal(); // from the start: a signal that comes while it starts must not leave a half-made worker
   const { log, flush } = openLog(config.log_output);
-  const engine = uwsEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'));
+  const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
+    headerBytes: config.limits.header_kb * 1024,
+  });
+  if (engine.reason !== undefined) log.warn(`front end on ${engine.name}: ${engine.reason}`);
   const native = loadNative();
   claim(native, config.worker_dir);
   const { limits } = config;
@@ -61,6 +70,9 @@ export async function runWorker(config: Config): Promise<void> {
   const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
   mkdirSync(config.registry, { recursive: true });
   const directory = new DirectoryRegistry({ dir: config.registry, store, pool });
+  const recorder = new Recorder({ traced: config.trace.requests });
+  const output = new Output();
+  const evictions = new Map<string, number>();
   const catalog = new Catalog({
     backend,
     registry: directory,
@@ -70,13 +82,19 @@ export async function runWorker(config: Config): Promise<void> {
     defaults: config,
     registryCacheMs: config.registry_cache_ms,
     events: {
-      onColdStart: () => {},
-      onEvict: () => {},
+      onColdStart: (_, start, ms) => {
+        recorder.stats.add('Create()', ms);
+        if (start === 'forked') recorder.stats.add('fork()', ms);
+      },
+      onEvict: (_, reason) => evictions.set(reason, (evictions.get(reason) ?? 0) + 1),
       onWarmUpFailed: (lambda, error) =>
         log.warn({ lambda, err: error }, 'no instance could be made ready, trying again when the code changes'),
       onWarning: (lambda, warning) => log.warn({ lambda }, warning),
     },
-    onLine: (lambda, stream, line, requestId) => log.info({ lambda, stream, requestId }, line),
+    onLine: (lambda, stream, line, requestId) => {
+      log.info({ lambda, stream, requestId }, line);
+      output.add(lambda, { time: Date.now(), stream, requestId, line });
+    },
   });
 
   const editor = new RegistryEditor({
@@ -87,16 +105,26 @@ export async function runWorker(config: Config): Promise<void> {
     onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
   });
   void editor.sweep(); // in the background
-  const recorder = new Recorder({ traced: config.trace.requests });
+  const ownGauges = new ProcessGauges();
+  const profiler = new Profiler({
+    limitMs: 300_000,
+    onLimit: () => log.warn('CPU profile: nobody ended it within 5 minutes, ignoring it'),
+  });
+  const metrics = new Metrics(recorder, () => {
+    const { standbys, lambdaZygotes } = backend.status();
+    const now = { catalog: catalog.status(), lambdas: catalog.details(), evictions, standbys, lambdaZygotes };
+    return [...ownGauges.gauges(), ...gauges(now)];
+  });
   let state: 'ready' | 'draining' | 'stopping' = 'ready';
   const paths = new Paths({
     access: adminAccess({ adminApi: config.adminApi, token: config.admin_token, host: config.worker_url }),
     routes: table({
       status: status({
         ready: () => state === 'ready',
-        details: () => ({ engine: engine.name, ...catalog.status(), ...backend.status() }),
+        details: () => ({ pid: process.pid, engine: engine.name, engineReason: engine.reason, ...catalog.status(), ...backend.status() }),
       }),
       registry: registry({ shelf: new Shelf({ dir: config.registry, registry: directory, store }), editor, uploadLimit: mostUpload }),
+      observing: observing({ recorder, metrics, profiler, output, status: () => catalog.status(), details: () => catalog.details() }),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
     }),
     onFault: (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message),
@@ -139,6 +167,8 @@ export async function runWorker(config: Config): Promise<void> {
     await catalog.close();
     listening.closeAll();
     socket.closeAll();
+    profiler.close();
+    ownGauges.close();
     await backend.close();
     await store.close();
     await pool.close();

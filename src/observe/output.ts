@@ -3,7 +3,7 @@
 export interface OutputLine {
   /** Milliseconds since 1970. */
   readonly time: number;
-  readonly stream: 'stdout' | 'stderr';
+  readonly stream: 'stdout' | 'stderr' | 'log';
   readonly requestId: string | undefined;
   readonly line: string;
 }

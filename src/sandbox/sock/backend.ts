@@ -12,7 +12,7 @@ import { Cgroups } from './cgroups.ts';
 import { Received } from './leaf.ts';
 import { type Native, packageRoot } from './native.ts';
 import { OwnZygotes } from './own-zygotes.ts';
-import { Pool, type PoolOptions } from './pool.ts';
+import { Pool, type PoolOptions, type PoolStatus } from './pool.ts';
 import { UidRange } from './uids.ts';
 
 export interface SockOptions {
@@ -29,6 +29,19 @@ export interface SockOptions {
   /** How many lambdas may have a zygote of their own. */
   readonly lambdaZygotes: number;
   log(level: 'info' | 'warn' | 'error', text: string, detail?: unknown): void;
+}
+
+export interface SockStatus {
+  readonly backend: 'sock';
+  /** Of the runtime that is there from the start. */
+  readonly slots?: PoolStatus['slots'];
+  /** Of all runtimes. */
+  readonly standbys: number;
+  readonly sandboxes: number;
+  readonly runtimes: Readonly<Record<string, PoolStatus>>;
+  readonly lambdaZygotes: number;
+  readonly limitsNotEnforced: readonly string[];
+  readonly [more: string]: unknown;
 }
 
 export class SockBackend implements Backend {
@@ -86,12 +99,14 @@ export class SockBackend implements Backend {
     this.#own.forget(lambda, code);
   }
 
-  status(): Readonly<Record<string, unknown>> {
+  status(): SockStatus {
     const pools = [...this.#pools].map(([{ name }, pool]) => [name, pool.status()] as const);
     const [, first] = pools[0] ?? [];
     return {
       backend: 'sock',
       ...first,
+      standbys: pools.reduce((sum, [, { standbys }]) => sum + standbys, 0),
+      sandboxes: pools.reduce((sum, [, { sandboxes }]) => sum + sandboxes, 0),
       runtimes: Object.fromEntries(pools),
       lambdaZygotes: this.#own.count,
       limitsNotEnforced: this.#cgroups.missing,

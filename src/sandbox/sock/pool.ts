@@ -5,7 +5,7 @@ import type { ColdClass, SandboxSpec } from '../sandbox.ts';
 import { ZygoteKeeper } from '../zygote/keeper.ts';
 import type { Nursery } from '../zygote/nursery.ts';
 import type { StandbyRange } from '../zygote/refill.ts';
-import type { Slot } from '../zygote/slots.ts';
+import type { Slot, Slots } from '../zygote/slots.ts';
 import type { Zygote } from '../zygote/zygote.ts';
 import type { Cgroups } from './cgroups.ts';
 import { Leaf, type LeafOwner, type Received } from './leaf.ts';
@@ -24,6 +24,13 @@ export interface PoolOptions {
   /** A sandbox has answered its first request; it took so long to load the handler. */
   onLoaded(spec: SandboxSpec, loadMs: number): void;
   log(level: 'warn' | 'error', text: string): void;
+}
+
+export interface PoolStatus {
+  readonly zygote: ZygoteKeeper['at'];
+  readonly standbys: number;
+  readonly sandboxes: number;
+  readonly slots: Slots['counts'] | undefined;
 }
 
 export interface OwnZygote {
@@ -95,7 +102,7 @@ export class Pool implements LeafOwner {
     return this.#forked(spec);
   }
 
-  status(): Readonly<Record<string, unknown>> {
+  status(): PoolStatus {
     return {
       zygote: this.#keeper.at,
       standbys: this.#standbys.count,

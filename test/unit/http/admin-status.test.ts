@@ -9,7 +9,7 @@ import { Paths } from '../../../src/http/admin/paths.ts';
 import { listenOnSocket } from '../../../src/http/admin/socket.ts';
 import { status } from '../../../src/http/admin/status.ts';
 import type { Handler } from '../../../src/http/engine.ts';
-import { uwsEngine } from '../../../src/http/uws.ts';
+import { chooseEngine } from '../../../src/http/engines.ts';
 import { serve } from './serving.ts';
 
 const asker = (accept: string) => ({ requestId: 'r1', accept });
@@ -46,7 +46,7 @@ test('the socket takes the place of a dead one, is for its owner alone, and is g
   const warnings: string[] = [];
   const listen = (where: string, handler: Handler) =>
     listenOnSocket(
-      uwsEngine(() => assert.fail()),
+      chooseEngine(() => assert.fail()),
       where,
       handler,
       (line) => warnings.push(line),
