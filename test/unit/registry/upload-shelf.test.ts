@@ -108,7 +108,7 @@ test('what is not there is told, whatever is asked of it', async (t) => {
   for (const ask of [() => one.download('../x'), () => one.settings('..')]) await assert.rejects(ask, { code: 'lambda-name' });
   const gone = new Shelf({ dir: join(base, 'none'), registry, store });
   await assert.rejects(gone.list(), { code: 'registry-unavailable' });
-  write(dir, { 'x/other.py': '' });
+  write(dir, { 'x/a/other.py': '' });
   await assert.rejects(one.download('x'), { code: 'code-invalid' });
 });
 
