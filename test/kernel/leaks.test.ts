@@ -11,7 +11,7 @@ import { needsRoot, type Rig, rig } from './rig.ts';
 const starts = process.env.REQUIRE_KERNEL === '1' ? 500 : 2000;
 const rounds = 5;
 const atOnce = 8;
-/** What the heap and the allocator may have more of after the warm-up: 1,600 starts that lose 8 KiB each would be over it. */
+/** What the heap and the allocator may have more of after the warm-up: 1,600 starts that lose 20 KiB each would be over it. */
 const allowedBytes = 32 << 20;
 
 setFlagsFromString('--expose-gc');
