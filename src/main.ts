@@ -9,6 +9,7 @@ import { observing } from './http/admin/observing.ts';
 import { checkSettings } from './http/admin/ol-config.ts';
 import { Paths } from './http/admin/paths.ts';
 import { registry } from './http/admin/registry.ts';
+import { SockMode, type SockModeOptions } from './http/admin/sock-mode.ts';
 import { listenOnSocket } from './http/admin/socket.ts';
 import { status } from './http/admin/status.ts';
 import { table } from './http/admin/table.ts';
@@ -73,6 +74,10 @@ export async function runWorker(config: Config): Promise<void> {
   const recorder = new Recorder({ traced: config.trace.requests });
   const output = new Output();
   const evictions = new Map<string, number>();
+  const onLine: SockModeOptions['onLine'] = (lambda, stream, line, requestId) => {
+    log.info({ lambda, stream, requestId }, line);
+    output.add(lambda, { time: Date.now(), stream, requestId, line });
+  };
   const catalog = new Catalog({
     backend,
     registry: directory,
@@ -91,11 +96,20 @@ export async function runWorker(config: Config): Promise<void> {
         log.warn({ lambda, err: error }, 'no instance could be made ready, trying again when the code changes'),
       onWarning: (lambda, warning) => log.warn({ lambda }, warning),
     },
-    onLine: (lambda, stream, line, requestId) => {
-      log.info({ lambda, stream, requestId }, line);
-      output.add(lambda, { time: Date.now(), stream, requestId, line });
-    },
+    onLine,
   });
+  const sock =
+    config.server_mode === 'sock'
+      ? new SockMode({
+          backend,
+          most: maxSandboxes,
+          timeLimitMs: limits.runtime_sec * 1000,
+          queue: limits.queue,
+          stats: recorder.stats,
+          onLine,
+        })
+      : undefined;
+  const called = sock ?? catalog;
 
   const editor = new RegistryEditor({
     dir: config.registry,
@@ -123,14 +137,23 @@ export async function runWorker(config: Config): Promise<void> {
         ready: () => state === 'ready',
         details: () => ({ pid: process.pid, engine: engine.name, engineReason: engine.reason, ...catalog.status(), ...backend.status() }),
       }),
-      registry: registry({ shelf: new Shelf({ dir: config.registry, registry: directory, store }), editor, uploadLimit: mostUpload }),
+      mode:
+        sock === undefined
+          ? {
+              registry: registry({
+                shelf: new Shelf({ dir: config.registry, registry: directory, store }),
+                editor,
+                uploadLimit: mostUpload,
+              }),
+            }
+          : { sock: sock.answerers },
       observing: observing({ recorder, metrics, profiler, output, status: () => catalog.status(), details: () => catalog.details() }),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
     }),
     onFault: (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message),
   });
   const deps: RouteDeps = {
-    invoke: (call) => catalog.invoke(call),
+    invoke: (call) => called.invoke(call),
     accepts: () => state !== 'stopping',
     paths,
     bodyLimit: limits.body_mb * mib,
@@ -162,8 +185,9 @@ export async function runWorker(config: Config): Promise<void> {
   state = 'stopping';
   log.info(`${signal}: finishing what was accepted`);
   listening.stopAccepting();
-  await catalog.drain(AbortSignal.timeout(limits.runtime_sec * 1000));
+  await called.drain(AbortSignal.timeout(limits.runtime_sec * 1000));
   const closed = (async () => {
+    await sock?.close();
     await catalog.close();
     listening.closeAll();
     socket.closeAll();

@@ -3,36 +3,47 @@
 import type { Observing } from './observing.ts';
 import type { registry } from './registry.ts';
 import type { Answerer, Route } from './route.ts';
+import type { SockAnswerers } from './sock-mode.ts';
 
 export interface Answerers {
   readonly status: Answerer;
   readonly pid: Answerer;
-  readonly registry: ReturnType<typeof registry>;
   readonly observing: Observing;
+  /** What is called: lambdas of the registry, or single sandboxes. */
+  readonly mode: { readonly registry: ReturnType<typeof registry> } | { readonly sock: SockAnswerers };
 }
 
-export function table({ status, pid, registry, observing }: Answerers): readonly Route[] {
+export function table({ status, pid, observing, mode }: Answerers): readonly Route[] {
   return [
     { path: '/status', who: 'anyone', GET: status },
     { path: '/stats', who: 'anyone', GET: observing.stats },
     { path: '/metrics', who: 'anyone', GET: observing.metrics },
-    { path: '/debug', who: 'admin', GET: observing.debug },
     { path: '/trace', who: 'admin', GET: observing.trace },
     { path: '/logs/<name>', who: 'admin', GET: observing.logs },
     { path: '/pprof/cpu-start', who: 'admin', GET: observing.cpuStart, POST: observing.cpuStart },
     { path: '/pprof/cpu-stop', who: 'admin', GET: observing.cpuStop, POST: observing.cpuStop },
     { path: '/pprof/mem', who: 'admin', GET: observing.heap },
-    { path: '/registry', who: 'admin', GET: registry.list },
-    { path: '/registry/', who: 'admin', GET: registry.list },
-    {
-      path: '/registry/<name>',
-      who: 'admin',
-      GET: registry.download,
-      POST: registry.upload,
-      PUT: registry.upload,
-      DELETE: registry.remove,
-    },
-    { path: '/registry/<name>/config', who: 'admin', GET: registry.config },
     { path: '/pid', who: 'socket', GET: pid },
+    ...('sock' in mode ? sockRoutes(mode.sock) : lambdaRoutes(mode.registry, observing)),
+  ];
+}
+
+function lambdaRoutes({ list, download, upload, remove, config }: ReturnType<typeof registry>, { debug }: Observing): readonly Route[] {
+  return [
+    { path: '/debug', who: 'admin', GET: debug },
+    { path: '/registry', who: 'admin', GET: list },
+    { path: '/registry/', who: 'admin', GET: list },
+    { path: '/registry/<name>', who: 'admin', GET: download, POST: upload, PUT: upload, DELETE: remove },
+    { path: '/registry/<name>/config', who: 'admin', GET: config },
+  ];
+}
+
+function sockRoutes({ create, destroy, pause, unpause, debug }: SockAnswerers): readonly Route[] {
+  return [
+    { path: '/debug', who: 'admin', GET: debug, POST: debug },
+    { path: '/create', who: 'admin', POST: create },
+    { path: '/destroy/<id>', who: 'admin', POST: destroy },
+    { path: '/pause/<id>', who: 'admin', POST: pause },
+    { path: '/unpause/<id>', who: 'admin', POST: unpause },
   ];
 }

@@ -1,0 +1,198 @@
+// `server_mode: sock`: single sandboxes, as OpenLambda's server of that name gives them: made of a directory, paused and ended by their id.
+// Calling one (/run/<id>) is ours. It takes the place of the catalog.
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { z } from 'zod';
+import { problemLines, shown } from '../../config/problems.ts';
+import { WorkerError } from '../../errors.ts';
+import type { Call, Outcome } from '../../lambda/call.ts';
+import { Phases } from '../../observe/phases.ts';
+import type { OpStats } from '../../observe/stats.ts';
+import type { Backend, Entry, Sandbox, Stream } from '../../sandbox/sandbox.ts';
+import { plain } from '../error-reply.ts';
+import type { Answer, Answerer, Asked } from './route.ts';
+import { SockBox } from './sock-box.ts';
+
+export interface SockModeOptions {
+  readonly backend: Pick<Backend, 'create'>;
+  /** Sandboxes at a time. */
+  readonly most: number;
+  readonly timeLimitMs: number;
+  /** Calls of one sandbox that may wait. */
+  readonly queue: number;
+  readonly stats: Pick<OpStats, 'add'>;
+  onLine(id: string, stream: Stream, line: string, requestId: string | undefined): void;
+}
+
+export type SockAnswerers = Readonly<Record<'create' | 'destroy' | 'pause' | 'unpause' | 'debug', Answerer>>;
+
+const mostBytes = 64 << 10;
+const nothing = new Uint8Array(0);
+const entries: Readonly<Record<'python' | 'native' | 'node', Entry>> = { python: { file: 'f.py' }, native: { file: 'f.bin' }, node: {} };
+const directory = 'an absolute directory on the machine of the worker';
+const runtimes = '"python", "native" or "node", or no such key (the code then tells)';
+
+/** What OpenLambda takes; of that, values that ask for what is not here are told so rather than ignored. */
+const asked = z.strictObject(
+  {
+    code: z.string(directory).refine((path) => isAbsolute(path) && isDirectory(path), directory),
+    leaf: z.literal(true, 'true, or no such key (this worker keeps the zygotes itself)').nullish(),
+    parent: z.literal('', 'no such key, or "" (this worker chooses the zygote itself)').nullish(),
+    pkgs: z.array(z.never(), 'an empty list, or no such key (packages belong into the code directory)').max(0, 'an empty list').nullish(),
+    runtime: z.enum(['python', 'native', 'node'], runtimes).nullish(),
+  },
+  'a JSON object',
+);
+
+export class SockMode {
+  readonly answerers: SockAnswerers;
+  readonly #options: SockModeOptions;
+  readonly #boxes = new Map<string, SockBox>();
+  #inFlight = 0;
+  #draining = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(options: SockModeOptions) {
+    this.#options = options;
+    const done = (name: string, work: (box: SockBox) => Promise<void> | void): Answerer => {
+      return async ({ name: id }) => {
+        const began = performance.now();
+        await work(this.#box(id));
+        options.stats.add(name, performance.now() - began);
+        return { headers: [plain], body: '' };
+      };
+    };
+    this.answerers = {
+      create: (request) => this.#create(request),
+      destroy: done('Destroy()', (box) => box.close()),
+      pause: done('Pause()', (box) => box.pause()),
+      unpause: done('Unpause()', (box) => box.unpause()),
+      debug: () => ({ headers: [plain], body: [...this.#boxes.values()].map((box) => box.text()).join('') }),
+    };
+  }
+
+  /** The call's lambda is the id of a sandbox. */
+  invoke(call: Call): void {
+    const { settle } = call;
+    this.#inFlight++;
+    call.settle = (outcome) => {
+      call.settle = settle;
+      settle.call(call, outcome);
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#whenIdle?.();
+    };
+    if (this.#draining) throw new WorkerError('draining');
+    this.#box(call.lambda).invoke(call);
+  }
+
+  /** Makes and calls nothing any more; resolves when the calls that were accepted have their answers, at the latest when `signal` aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining = true;
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** Ends all sandboxes. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    await Promise.all([...this.#boxes.values()].map((box) => box.close()));
+  }
+
+  /** Answers with the id when the handler is loaded, so that what is wrong with the code is told here. */
+  async #create({ asker: { requestId }, body, gone }: Asked): Promise<Answer> {
+    const began = performance.now();
+    const { code, runtime } = read(await text(body(mostBytes)));
+    if (this.#draining) throw new WorkerError('draining');
+    if (this.#boxes.size >= this.#options.most) throw new WorkerError('no-room', { detail: `${this.#options.most} sandboxes are there` });
+    const box = this.#make(code, runtime == null ? {} : entries[runtime]);
+    const outcome = await new Promise<Outcome>((settle) => {
+      const call = loading(box.id, requestId, settle);
+      box.load(call);
+      gone.addEventListener('abort', () => call.cancel?.(new WorkerError('client-gone')), { once: true });
+    });
+    if (outcome.at === 'failed') {
+      await box.close();
+      throw outcome.error;
+    }
+    this.#options.stats.add('Create()', performance.now() - began);
+    return { headers: [plain], body: `${box.id}\n` };
+  }
+
+  #make(dir: string, entry: Entry): SockBox {
+    const { backend, timeLimitMs, queue, onLine } = this.#options;
+    const sandbox = made(() =>
+      backend.create({
+        lambda: 'sock',
+        code: { dir, digest: createHash('sha256').update(dir).digest('hex') },
+        cold: undefined,
+        environment: {},
+        entry,
+        concurrency: 1,
+        limits: undefined,
+        zygote: false, // what is in the directory may change
+        onLine: (stream, line, requestId) => onLine(box.id, stream, line, requestId),
+        onDeath: () => box.ended(),
+      }),
+    );
+    const box: SockBox = new SockBox(sandbox, { timeLimitMs, queue, onEnd: ({ id }) => this.#boxes.delete(id) });
+    this.#boxes.set(box.id, box);
+    return box;
+  }
+
+  #box(id: string): SockBox {
+    const box = this.#boxes.get(id);
+    if (box === undefined) throw new WorkerError('sandbox-unknown');
+    return box;
+  }
+}
+
+function read(body: string): z.output<typeof asked> {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (cause) {
+    throw new WorkerError('event-invalid', { cause });
+  }
+  const checked = asked.safeParse(value);
+  if (checked.success) return checked.data;
+  throw new WorkerError('sandbox-invalid', { detail: problemLines(checked.error, { value, schema: asked, got: shown }).join('; ') });
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Code that cannot be used is a fault of whoever asks here. */
+function made(create: () => Sandbox): Sandbox {
+  try {
+    return create();
+  } catch (cause) {
+    if (!(cause instanceof WorkerError) || cause.code !== 'code-invalid') throw cause;
+    throw new WorkerError('sandbox-invalid', { detail: `code: ${cause.detail}`, cause });
+  }
+}
+
+/** The call that loads the handler. */
+function loading(id: string, requestId: string, settle: (outcome: Outcome) => void): Call {
+  return {
+    lambda: id,
+    head: { id: requestId, method: 'GET', root: `/run/${id}`, path: '', query: '', headers: [], client: '' },
+    body: { first: nothing, rest: undefined },
+    force: undefined,
+    phases: new Phases(performance.now()),
+    sandbox: undefined,
+    cancel: undefined,
+    begin: () => {},
+    chunk: () => {},
+    settle,
+  };
+}
