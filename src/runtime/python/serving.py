@@ -1,11 +1,12 @@
 """One request from its body to the end of its reply, for whoever waits by blocking."""
 import json
+import sys
 
 import wsgi
 from awaiting import iterate, result_of
 from cancel import Cancelled
 from context import Context
-from faults import EVENT_INVALID
+from faults import EVENT_INVALID, report
 from handler import WSGI
 from reply import piece, stream, stream_head, whole
 
@@ -21,11 +22,13 @@ def attend(exchange, handler):
 
 def settle(exchange, error):
     """The handler has ended in this way."""
-    if not exchange.over:
-        if isinstance(error, Cancelled):
+    if isinstance(error, Cancelled):
+        if not exchange.over:
             exchange.drop()
-        else:
-            exchange.fail(error)
+    elif exchange.over:
+        print(report(error).decode('utf-8', 'replace'), file=sys.stderr, end='', flush=True)
+    else:
+        exchange.fail(error)
 
 
 def _call(exchange, handler):

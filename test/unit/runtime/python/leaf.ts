@@ -1,6 +1,6 @@
 // A leaf to talk to: the Python runtime on one end of a channel, the frames of native/core/wire.h on the other.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,7 +60,7 @@ export class Leaf {
   readonly stderr: Promise<string>;
   readonly stdout: Promise<string>;
   #received: Buffer = Buffer.alloc(0);
-  #wake: () => void = () => {};
+  readonly #news = new EventEmitter();
   #ended = false;
   #number = 0;
 
@@ -73,7 +73,7 @@ export class Leaf {
     this.#channel.on('error', () => {}); // `close` follows
     this.#channel.on('close', () => {
       this.#ended = true;
-      this.#wake();
+      this.#news.emit('news');
     });
   }
 
@@ -84,7 +84,7 @@ export class Leaf {
       const [found] = at < 0 ? [] : this.#frames.splice(at, 1);
       if (found !== undefined) return found;
       if (this.#ended) throw new Error(`the leaf has ended:\n${await this.stderr}`);
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+      await once(this.#news, 'news');
     }
   }
 
@@ -182,7 +182,7 @@ export class Leaf {
       this.#frames.push({ type, flags, request, payload: this.#received.subarray(headerBytes, end) });
       this.#received = this.#received.subarray(end);
     }
-    this.#wake();
+    this.#news.emit('news');
   }
 }
 
