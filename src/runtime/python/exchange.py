@@ -62,6 +62,11 @@ class Exchange:
             self._used = 0
         return data
 
+    @property
+    def drained(self):
+        """Nothing more is to come of the body, nor left to be taken."""
+        return self.complete and not self._parts
+
     def take(self):
         """The next piece of the body, b'' at its end."""
         data = self.poll()
@@ -83,10 +88,15 @@ class Exchange:
         """Begins the reply with this head (JSON bytes), which goes out with the first of the body."""
         self._opening = TIMED.pack(40 + len(opening), VERSION, REPLY, 0, self.number, *self.times) + opening
 
+    @property
+    def room(self):
+        """How many bytes may be sent now."""
+        return self._granted - self._gone
+
     def push(self, data):
         """Sends what the window allows of `data`, a memoryview; gives back the rest."""
         self.check()
-        size = min(len(data), self._granted - self._gone)
+        size = min(len(data), self.room)
         if size or self._opening:
             opening, self._opening, self.begun = self._opening, b'', True
             frame = b''.join((HEAD.pack(size, VERSION, BODY, 0, self.number), data[:size])) if size else b''
@@ -103,9 +113,9 @@ class Exchange:
     def end(self, data=b''):
         """The reply is complete with this last piece."""
         rest = memoryview(data)
-        while len(rest) > self._granted - self._gone:
+        while len(rest) > self.room:
             rest = self.push(rest)
-            if len(rest) > self._granted - self._gone:
+            if len(rest) > self.room:
                 self.wait()
         self.finish(rest)
 

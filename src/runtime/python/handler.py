@@ -26,6 +26,7 @@ class Handler:
         self.streams = False  # the body is read by the function itself
         self.is_async = False
         self.direct = False  # nothing of the above but a context
+        self.loop = None  # in which it runs, if it is asynchronous
 
     def configure(self, settings):
         """settings: JSON bytes, as kSetup has them."""

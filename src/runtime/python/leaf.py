@@ -5,6 +5,8 @@ import sys
 from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 from time import monotonic_ns
 
+import threads
+from asynchronous import Loop
 from cancel import HELD, IDLE, Cancelled, enter, listen, work
 from channel import LAST, WINDOW, Channel, Closed
 from context import Context
@@ -35,6 +37,12 @@ def run(handler, born, sealed, spin, standby):
         if standby:
             channel.ready()
         request, loaded = begin(channel, handler, born, sealed)
+        if handler.is_async or handler.concurrency > 1:
+            work.state, work.late = IDLE, False  # the signal is for who serves one request at a time; others heed the frame
+            if handler.is_async:
+                handler.loop.serve(channel, request, born, sealed, loaded)
+            else:
+                threads.serve(channel, handler, request, born, sealed, loaded)
         answer(channel, handler, request, born, sealed, loaded)
         while True:
             answer(channel, handler, channel.receive())
@@ -87,6 +95,11 @@ def begin(channel, handler, born, sealed):
             if handler.kind is None:
                 handler.load()
                 loaded = monotonic_ns()
+            if handler.is_async:
+                handler.loop = handler.loop or Loop(handler)
+                if not handler.loop.started:
+                    handler.loop.start()
+                    loaded = monotonic_ns()
             return request, loaded
         except (SystemExit, Closed):
             raise  # what exit() asks for: the end of this process

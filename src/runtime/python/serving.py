@@ -1,5 +1,7 @@
 """One request from its body to the end of its reply, for whoever waits by blocking."""
+import atexit
 import json
+import os
 import sys
 
 import wsgi
@@ -31,17 +33,34 @@ def settle(exchange, error):
         exchange.fail(error)
 
 
+def leave(error):
+    """Ends the process as exit() asks for, whatever else is at work in it."""
+    if error.code is not None and not isinstance(error.code, int):
+        print(error.code, file=sys.stderr)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+
+
 def _call(exchange, handler):
     body, event = None, {}
     if not handler.streams:
         body = exchange.body()
-        try:
-            event = json.loads(body) if body else {}
-        except (ValueError, RecursionError) as error:
-            exchange.open(EVENT_INVALID)
-            exchange.end(str(error).encode())
+        event, valid = event_of(exchange, body)
+        if not valid:
             return
     deliver(exchange, handler.call(event, Context(exchange, body)) if handler.takes_context else handler.call(event))
+
+
+def event_of(exchange, body):
+    """(event, True); False: the request has been refused."""
+    try:
+        return json.loads(body) if body else {}, True
+    except (ValueError, RecursionError) as error:
+        exchange.open(EVENT_INVALID)
+        exchange.finish(str(error).encode())
+        return None, False
 
 
 def deliver(exchange, result):
