@@ -110,6 +110,7 @@ export async function runWorker(config: Config): Promise<void> {
         })
       : undefined;
   const called = sock ?? catalog;
+  const counts = () => ({ ...catalog.status(), ...sock?.counts });
 
   const editor = new RegistryEditor({
     dir: config.registry,
@@ -126,7 +127,7 @@ export async function runWorker(config: Config): Promise<void> {
   });
   const metrics = new Metrics(recorder, () => {
     const { standbys, lambdaZygotes } = backend.status();
-    const now = { catalog: catalog.status(), lambdas: catalog.details(), evictions, standbys, lambdaZygotes };
+    const now = { catalog: counts(), lambdas: catalog.details(), evictions, standbys, lambdaZygotes };
     return [...ownGauges.gauges(), ...gauges(now)];
   });
   let state: 'ready' | 'draining' | 'stopping' = 'ready';
@@ -135,7 +136,8 @@ export async function runWorker(config: Config): Promise<void> {
     routes: table({
       status: status({
         ready: () => state === 'ready',
-        details: () => ({ pid: process.pid, engine: engine.name, engineReason: engine.reason, ...catalog.status(), ...backend.status() }),
+        details: () => ({ engine: engine.name, ...counts(), ...backend.status() }),
+        own: () => ({ pid: process.pid, engineReason: engine.reason }),
       }),
       mode:
         sock === undefined

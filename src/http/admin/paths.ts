@@ -14,6 +14,12 @@ export interface PathOptions {
   onFault(error: WorkerError, requestId: string): void;
 }
 
+interface From {
+  readonly asker: Asker;
+  readonly name: string;
+  readonly via: Via;
+}
+
 export class Paths {
   readonly #routes: readonly (readonly [pattern: readonly string[], route: Route])[];
   readonly #options: PathOptions;
@@ -47,7 +53,7 @@ export class Paths {
         ? methodNotAllowed(asker, method, allow)
         : failure(route.who === 'admin' ? this.#options.access(exchange, via) : undefined, asker);
     if (refusal !== undefined) exchange.reply(refusal.status, refusal.headers, refusal.body);
-    else if (answerer !== undefined) void this.#answer(exchange, asker, name, answerer);
+    else if (answerer !== undefined) void this.#answer(exchange, { asker, name, via }, answerer);
     return true;
   }
 
@@ -67,7 +73,7 @@ export class Paths {
     return undefined;
   }
 
-  async #answer(exchange: Exchange, asker: Asker, name: string, answerer: Answerer): Promise<void> {
+  async #answer(exchange: Exchange, { asker, name, via }: From, answerer: Answerer): Promise<void> {
     const outgoing = new Outgoing(exchange, asker.requestId);
     const asked: Asked = {
       asker,
@@ -75,6 +81,7 @@ export class Paths {
       name,
       query: new URLSearchParams(exchange.query),
       contentType: exchange.header('content-type'),
+      isAdmin: () => this.#options.access(exchange, via) === undefined,
       gone: outgoing.gone,
       body: (limit) => incoming(exchange, limit, outgoing.gone),
     };

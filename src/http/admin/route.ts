@@ -25,6 +25,8 @@ export interface Asked {
   readonly name: string;
   readonly query: URLSearchParams;
   readonly contentType: string;
+  /** Whether the caller may use the admin API. Only before the answerer waits for anything. */
+  isAdmin(): boolean;
   /** The client is gone. */
   readonly gone: AbortSignal;
   /** The body, at most `limit` bytes: destroyed with body-too-large or client-gone. At most once. */

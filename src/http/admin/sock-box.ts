@@ -41,6 +41,16 @@ export class SockBox {
     return this.#sandbox.id;
   }
 
+  get state(): 'busy' | 'idle' | 'paused' | 'ended' {
+    if (this.#state !== 'active') return this.#state;
+    return this.#running === undefined ? 'idle' : 'busy';
+  }
+
+  /** Calls that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Has its handler loaded. The call is settled as failed when it cannot be, and the sandbox ends. */
   load(call: Call): void {
     this.#serve(call, true);
@@ -97,9 +107,10 @@ export class SockBox {
 
   /** A line for people. */
   text(): string {
-    const [state, { id, start }] = [this.#state === 'active' && this.#running !== undefined ? 'busy' : this.#state, this.#sandbox];
+    const { state, waiting } = this;
+    const { id, start } = this.#sandbox;
     const seconds = ((performance.now() - this.#born) / 1000).toFixed(1);
-    return `SANDBOX ${id}: ${state}, started ${start}, ${this.#waiting.length} calls wait, ${this.#calls} in all, ${seconds} s old\n`;
+    return `SANDBOX ${id}: ${state}, started ${start}, ${waiting} calls wait, ${this.#calls} in all, ${seconds} s old\n`;
   }
 
   #refusal({ force }: Call): WorkerError | undefined {

@@ -73,6 +73,14 @@ export class SockMode {
     };
   }
 
+  /** Of the sandboxes, as a catalog counts its instances. */
+  get counts() {
+    const boxes = [...this.#boxes.values()];
+    const of = (state: SockBox['state']): number => boxes.filter((box) => box.state === state).length;
+    const queued = boxes.reduce((sum, { waiting }) => sum + waiting, 0);
+    return { instances: boxes.length, busy: of('busy'), idle: of('idle'), frozen: of('paused'), queued, inFlight: this.#inFlight };
+  }
+
   /** The call's lambda is the id of a sandbox. */
   invoke(call: Call): void {
     const { settle } = call;

@@ -49,6 +49,7 @@ describe('server_mode: sock', needsRoot, () => {
       (await worker.call('', undefined, { method: 'GET', path: '/debug' })).text,
       new RegExp(`^SANDBOX ${id}: paused, .* 1 in all`, 'm'),
     );
+    assert.match((await worker.call('', undefined, { method: 'GET', path: '/metrics' })).text, /^sock_sandboxes\{state="frozen"\} 1$/m);
     assert.equal((await post(`/run/${id}`, {})).status, 409);
     assert.equal((await post(`/unpause/${id}`)).status, 200);
     assert.equal((await post(`/run/${id}`, {})).text, '2');

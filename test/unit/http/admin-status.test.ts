@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client } from 'undici';
+import { WorkerError } from '../../../src/errors.ts';
 import { Paths } from '../../../src/http/admin/paths.ts';
 import { listenOnSocket } from '../../../src/http/admin/socket.ts';
 import { status } from '../../../src/http/admin/status.ts';
@@ -17,8 +18,10 @@ const asker = (accept: string) => ({ requestId: 'r1', accept });
 test('/status is ready or draining, as text or as JSON with details', async (t) => {
   let ready = true;
   const paths = new Paths({
-    routes: [{ path: '/status', who: 'anyone', GET: status({ ready: () => ready, details: () => ({ sandboxes: 3 }) }) }],
-    access: () => undefined,
+    routes: [
+      { path: '/status', who: 'anyone', GET: status({ ready: () => ready, details: () => ({ sandboxes: 3 }), own: () => ({ pid: 1 }) }) },
+    ],
+    access: (exchange) => (exchange.header('x-admin') === '' ? new WorkerError('admin-local') : undefined),
     onFault: () => assert.fail(),
   });
   const { url } = await serve(t, (exchange) => void paths.serve(exchange, asker(exchange.header('accept')), 'tcp'));
@@ -30,6 +33,8 @@ test('/status is ready or draining, as text or as JSON with details', async (t) 
     assert.deepEqual(await ask(accept), [200, 'ready\n']);
   assert.deepEqual(await ask('application/json'), [200, '{"ready":true,"sandboxes":3}\n']);
   assert.deepEqual(await ask('text/plain;q=0.5, application/json'), [200, '{"ready":true,"sandboxes":3}\n']);
+  const admin = await fetch(`${url}/status`, { headers: { accept: 'application/json', 'x-admin': '1' } });
+  assert.deepEqual(await admin.json(), { ready: true, sandboxes: 3, pid: 1 });
   assert.equal((await fetch(`${url}/status`, { method: 'HEAD' })).headers.get('content-length'), '6');
   const post = await fetch(`${url}/status`, { method: 'POST' });
   assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
