@@ -119,6 +119,7 @@ export async function runWorker(config: Config): Promise<void> {
     check: (dir) => checkSettings(settingsText(dir), config),
     onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
   });
+  const shelf = new Shelf({ dir: config.registry, registry: directory, store });
   void editor.sweep(); // in the background
   const ownGauges = new ProcessGauges();
   const profiler = new Profiler({
@@ -149,7 +150,15 @@ export async function runWorker(config: Config): Promise<void> {
               }),
             }
           : { sock: sock.answerers },
-      observing: observing({ recorder, metrics, profiler, output, status: () => catalog.status(), details: () => catalog.details() }),
+      observing: observing({
+        recorder,
+        metrics,
+        profiler,
+        output,
+        exists: (name) => (sock ?? shelf).has(name),
+        status: () => catalog.status(),
+        details: () => catalog.details(),
+      }),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
     }),
     onFault: (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message),

@@ -44,6 +44,12 @@ export class Shelf {
     this.#options = options;
   }
 
+  /** Throws lambda-name or registry-unavailable. */
+  has(name: string): boolean {
+    checkName(name);
+    return findEntry(this.#options.dir, name) !== undefined;
+  }
+
   /** By name. Rejects with registry-unavailable. */
   async list(): Promise<readonly Listed[]> {
     const { dir } = this.#options;

@@ -17,20 +17,22 @@ export interface ObservingOptions {
   readonly metrics: Metrics;
   readonly profiler: Profiler;
   readonly output: Output;
+  /** Whether there is something of this name that can print. */
+  exists(name: string): boolean;
   status(): CatalogStatus;
   details(): readonly LambdaDetails[];
 }
 
 export type Observing = Readonly<Record<'stats' | 'metrics' | 'debug' | 'trace' | 'cpuStart' | 'cpuStop' | 'heap' | 'logs', Answerer>>;
 
-export function observing({ recorder, metrics, profiler, output, status, details }: ObservingOptions): Observing {
+export function observing({ recorder, metrics, profiler, output, exists, status, details }: ObservingOptions): Observing {
   return {
     stats: () => ({ headers: [json], body: `${JSON.stringify(recorder.stats.snapshot())}\n` }),
     metrics: () => ({ headers: [['content-type', contentType]], body: metrics.text() }),
     debug: () => ({ headers: [plain], body: debugText(status(), details()) }),
     trace: ({ query }) => {
       const requests = select(recorder.ring.list(), filterOf(query));
-      return query.get('format') === 'chrome'
+      return oneOf(query, 'format', ['ndjson', 'chrome']) === 'chrome'
         ? download('application/json', 'trace.json', pieces(perfetto(requests)))
         : { headers: [['content-type', 'application/x-ndjson']], body: pieces(ndjson(requests)) };
     },
@@ -43,6 +45,7 @@ export function observing({ recorder, metrics, profiler, output, status, details
     heap: () => profiled(async () => download('application/json', 'worker.heapsnapshot', profiler.heap())),
     logs: ({ name, query, gone }) => {
       const n = number(query, 'n');
+      if (output.tail(name).length === 0 && !exists(name)) throw new WorkerError('lambda-unknown');
       const lines = query.get('follow') === '1' ? followed(output, name, n, gone) : pieces(output.tail(name, n).map(lineText));
       return { headers: [plain], body: lines };
     },
@@ -64,12 +67,17 @@ function debugText({ lambdas, instances, queued, inFlight, room }: CatalogStatus
 }
 
 function filterOf(query: URLSearchParams): TraceFilter {
-  const start = query.get('start') ?? undefined;
-  const known = startClasses.find((name) => name === start);
-  if (start !== undefined && known === undefined)
-    throw new WorkerError('query-invalid', { detail: `start: not one of ${startClasses.join(', ')}` });
+  const start = oneOf(query, 'start', startClasses);
   const lambda = query.get('lambda') ?? undefined;
-  return { lambda, start: known, since: number(query, 'since'), minMs: number(query, 'min_ms'), limit: number(query, 'limit') };
+  return { lambda, start, since: number(query, 'since'), minMs: number(query, 'min_ms'), limit: number(query, 'limit') };
+}
+
+function oneOf<T extends string>(query: URLSearchParams, key: string, known: readonly T[]): T | undefined {
+  const text = query.get(key);
+  const found = known.find((name) => name === text);
+  if (text !== null && found === undefined)
+    throw new WorkerError('query-invalid', { detail: `${key}: expected one of ${known.join(', ')}` });
+  return found;
 }
 
 function number(query: URLSearchParams, key: string): number | undefined {
@@ -111,26 +119,26 @@ async function* pieces(texts: Iterable<string>): AsyncGenerator<string> {
   if (gathered !== '') yield gathered;
 }
 
-/** Lines that nobody has taken yet; what is more is dropped, and told. */
-const mostWaiting = 10_000;
+/** UTF-16 units of lines that nobody has taken yet; what is more is dropped, and told. */
+const mostWaiting = 1 << 20;
 
+/** Sends something at once, so that whoever follows knows that it does. */
 async function* followed(output: Output, lambda: string, n: number | undefined, gone: AbortSignal): AsyncGenerator<string> {
-  let waiting = output.tail(lambda, n).map(lineText);
+  let waiting = output.tail(lambda, n).map(lineText).join('') || '(nothing to show yet)\n';
   let dropped = 0;
   let wake = (): void => {};
   const stop = output.follow(lambda, (line) => {
-    if (waiting.length < mostWaiting) waiting.push(lineText(line));
+    if (waiting.length < mostWaiting) waiting += lineText(line);
     else dropped++;
     wake();
   });
   gone.addEventListener('abort', () => wake(), { once: true });
   try {
     while (!gone.aborted) {
-      const lines = waiting.splice(0);
-      if (lines.length > 0) yield lines.join('');
-      if (dropped > 0) waiting = [`(${dropped} lines are missing here: they came faster than they were taken)\n`];
-      dropped = 0;
-      if (waiting.length === 0 && !gone.aborted) await new Promise<void>((resolve) => (wake = resolve));
+      const lines = waiting + (dropped > 0 ? `(${dropped} lines are missing here: they came faster than they were taken)\n` : '');
+      [waiting, dropped] = ['', 0];
+      if (lines !== '') yield lines;
+      else await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
     stop();

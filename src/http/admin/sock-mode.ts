@@ -81,6 +81,10 @@ export class SockMode {
     return { instances: boxes.length, busy: of('busy'), idle: of('idle'), frozen: of('paused'), queued, inFlight: this.#inFlight };
   }
 
+  has(id: string): boolean {
+    return this.#boxes.has(id);
+  }
+
   /** The call's lambda is the id of a sandbox. */
   invoke(call: Call): void {
     const { settle } = call;

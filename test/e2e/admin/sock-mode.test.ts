@@ -54,9 +54,9 @@ describe('server_mode: sock', needsRoot, () => {
     assert.equal((await post(`/unpause/${id}`)).status, 200);
     assert.equal((await post(`/run/${id}`, {})).text, '2');
     assert.equal((await worker.call('', undefined, { method: 'GET', path: `/logs/${id}` })).text.match(/: call \d/g)?.length, 2);
-    assert.equal((await worker.status()).sandboxes, 1);
+    assert.equal((await worker.status()).instances, 1);
     assert.equal((await post(`/destroy/${id}`)).status, 200);
-    assert.equal((await worker.status()).sandboxes, 0);
+    assert.equal((await worker.status()).instances, 0);
     for (const path of ['run', 'pause', 'unpause', 'destroy']) assert.equal((await post(`/${path}/${id}`)).status, 404, path);
     const stats = (await worker.call('', undefined, { method: 'GET', path: '/stats' })).json<Record<string, number>>();
     for (const name of ['Create()', 'Pause()', 'Unpause()', 'Destroy()']) assert.ok((stats[`${name}.cnt`] ?? 0) >= 1, name);
