@@ -13,6 +13,7 @@ import { SockMode, type SockModeOptions } from './http/admin/sock-mode.ts';
 import { listenOnSocket } from './http/admin/socket.ts';
 import { status } from './http/admin/status.ts';
 import { table } from './http/admin/table.ts';
+import { timedBackend, timedRegistry } from './http/admin/timed.ts';
 import { chooseEngine } from './http/engines.ts';
 import { plain } from './http/error-reply.ts';
 import { type RouteDeps, routes } from './http/routes.ts';
@@ -78,9 +79,10 @@ export async function runWorker(config: Config): Promise<void> {
     log.info({ lambda, stream, requestId }, line);
     output.add(lambda, { time: Date.now(), stream, requestId, line });
   };
+  const timed = timedBackend(backend, recorder.stats);
   const catalog = new Catalog({
-    backend,
-    registry: directory,
+    backend: timed,
+    registry: timedRegistry(directory, recorder.stats),
     store,
     memoryBytes: config.mem_pool_mb * mib,
     eviction: config.eviction,
@@ -101,7 +103,7 @@ export async function runWorker(config: Config): Promise<void> {
   const sock =
     config.server_mode === 'sock'
       ? new SockMode({
-          backend,
+          backend: timed,
           most: maxSandboxes,
           timeLimitMs: limits.runtime_sec * 1000,
           queue: limits.queue,

@@ -56,19 +56,17 @@ export class SockMode {
 
   constructor(options: SockModeOptions) {
     this.#options = options;
-    const done = (name: string, work: (box: SockBox) => Promise<void> | void): Answerer => {
-      return async ({ name: id }) => {
-        const began = performance.now();
+    const done =
+      (work: (box: SockBox) => Promise<void> | void): Answerer =>
+      async ({ name: id }) => {
         await work(this.#box(id));
-        options.stats.add(name, performance.now() - began);
         return { headers: [plain], body: '' };
       };
-    };
     this.answerers = {
       create: (request) => this.#create(request),
-      destroy: done('Destroy()', (box) => box.close()),
-      pause: done('Pause()', (box) => box.pause()),
-      unpause: done('Unpause()', (box) => box.unpause()),
+      destroy: done((box) => box.close()),
+      pause: done((box) => box.pause()),
+      unpause: done((box) => box.unpause()),
       debug: () => ({ headers: [plain], body: [...this.#boxes.values()].map((box) => box.text()).join('') }),
     };
   }

@@ -31,6 +31,7 @@ describe('the registry over HTTP', needsRoot, () => {
       assert.equal(reply.status, 201, reply.text);
       assert.equal((await worker.call('x', {})).text, `"${value}"`);
     }
+    assert.ok(((await get('/stats')).json<Record<string, number>>()['pull-lambda.cnt'] ?? 0) >= 3);
     assert.equal((await put('x', 'def f(event): return "file"', { 'content-type': 'text/x-python' })).status, 201);
     assert.equal((await worker.call('x', {})).text, '"file"');
   });
