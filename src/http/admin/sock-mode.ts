@@ -125,9 +125,9 @@ export class SockMode {
       box.load(call);
       gone.addEventListener('abort', () => call.cancel?.(new WorkerError('client-gone')), { once: true });
     });
-    if (outcome.at === 'failed') {
-      await box.close();
-      throw outcome.error;
+    if (outcome.at === 'failed' || gone.aborted) {
+      await box.close(); // nobody would know its id
+      throw outcome.at === 'failed' ? outcome.error : new WorkerError('client-gone');
     }
     this.#options.stats.add('Create()', performance.now() - began);
     return { headers: [plain], body: `${box.id}\n` };
