@@ -148,8 +148,8 @@ test(`${names} unknown names leave nothing in memory`, needsRoot, async (t) => {
   await ask(names / 2, names);
   const { lambdas } = await worker.status<{ lambdas: number }>();
   assert.equal(lambdas, 0);
-  // Less than 2 KiB a name would be allowed to stay, so that one object a name is found.
+  // 8 KiB a name and the allocator's own ups and downs.
   const grown = residentBytes(worker.pid) - before.bytes;
-  assert.ok(grown < 20 << 20, `${grown} bytes more`);
+  assert.ok(grown < 40 << 20, `${grown} bytes more`);
   assert.ok(openDescriptors(worker.pid) <= before.descriptors + 2);
 });

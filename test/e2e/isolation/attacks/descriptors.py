@@ -25,7 +25,7 @@ def send_descriptors():
     with socket.socket(fileno=os.dup(3)) as channel:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('3i', 0, 1, 2))]
         for _ in range(50):
-            channel.sendmsg([struct.pack('<IBBHI', 0, 1, 4, 0, GIVEN['request'])], rights)
+            channel.sendmsg([struct.pack('<IBBHI', 2, 2, 9, 0, GIVEN['request']) + b'\3x'], rights)
 
 
 def receive_descriptors():
