@@ -15,7 +15,11 @@ for (const start of coldClasses) {
     const owner = suiteOwner();
     let worker: Worker;
     before(async () => {
-      worker = await startWorker(owner, { lambdas, env: { SECRET_OF_THE_HOST: 'x', PYTHONPATH: '/tmp', LD_LIBRARY_PATH: '/tmp' } });
+      worker = await startWorker(owner, {
+        lambdas,
+        config: { max_standbys: 2 },
+        env: { SECRET_OF_THE_HOST: 'x', PYTHONPATH: '/tmp', LD_LIBRARY_PATH: '/tmp' },
+      });
     });
     const ask = async (lambda: string, attacks: readonly string[], given = {}): Promise<Outcomes> => {
       const answer = await callCold(worker, lambda, { attacks, given }, start);
