@@ -47,6 +47,7 @@ const receiveBytes = 200 << 10;
 const closeLimitMs = 30_000;
 
 export async function runWorker(config: Config): Promise<void> {
+  process.umask(0o022); // sandboxes read what is generated here
   const stop = stopSignal(); // from the start: a signal that comes while it starts must not leave a half-made worker
   const { log, flush } = openLog(config.log_output);
   const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
@@ -183,7 +184,7 @@ export async function runWorker(config: Config): Promise<void> {
       return [tcp, await listenOnSocket(engine, config.worker_dir, routes(deps, 'socket'), (line) => log.warn(line))] as const;
     })
     .catch(async (cause: unknown) => {
-      await backend.close();
+      await backend.close().catch((error: unknown) => log.warn({ err: error }, 'give back what a failed start had, ignoring'));
       throw cause;
     });
   const host = config.worker_url.includes(':') ? `[${config.worker_url}]` : config.worker_url;
