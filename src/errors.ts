@@ -34,6 +34,7 @@ const table = {
   'client-gone': [499, 'the client went away'],
   'code-invalid': [500, 'the code package of this lambda cannot be used'],
   'handler-raised': [500, 'the handler raised an exception'],
+  'sandbox-unsupported': [501, 'this worker makes no sandboxes of this kind'],
   'sandbox-died': [502, 'the sandbox ended before it answered'],
   'sandbox-oom': [502, 'the sandbox was ended because it went over its memory limit (OOM)'],
   'reply-invalid': [502, 'the sandbox answered something that is no reply'],

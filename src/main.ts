@@ -26,6 +26,7 @@ import { Profiler } from './observe/profile.ts';
 import { Metrics } from './observe/prometheus.ts';
 import { Recorder } from './observe/recorder.ts';
 import { RegistryEditor } from './registry/editor.ts';
+import { intoStore } from './registry/into-store.ts';
 import { DirectoryRegistry } from './registry/registry.ts';
 import { settingsText } from './registry/settings-text.ts';
 import { Shelf } from './registry/shelf.ts';
@@ -105,6 +106,10 @@ export async function runWorker(config: Config): Promise<void> {
     config.server_mode === 'sock'
       ? new SockMode({
           backend: timed,
+          archive: async (path) => {
+            const digest = await intoStore({ store, pool }, 'archive', path);
+            return { digest, dir: store.path(digest), release: () => store.release(digest) };
+          },
           most: maxSandboxes,
           timeLimitMs: limits.runtime_sec * 1000,
           queue: limits.queue,
@@ -146,11 +151,7 @@ export async function runWorker(config: Config): Promise<void> {
       mode:
         sock === undefined
           ? {
-              registry: registry({
-                shelf: new Shelf({ dir: config.registry, registry: directory, store }),
-                editor,
-                uploadLimit: mostUpload,
-              }),
+              registry: registry({ shelf, editor, uploadLimit: mostUpload }),
             }
           : { sock: sock.answerers },
       observing: observing({

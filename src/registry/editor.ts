@@ -7,16 +7,11 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WorkerError } from '../errors.ts';
 import { checkName, type Entry, entriesOf, suffixOf } from './entry.ts';
-import { defaultLimits, type PackageLimits } from './limits.ts';
-import type { Store } from './store.ts';
-import type { UnpackPool } from './unpack-pool.ts';
+import { type IntoStoreOptions, intoStore } from './into-store.ts';
 import type { Form } from './unpack-worker.ts';
 
-export interface EditorOptions {
+export interface EditorOptions extends IntoStoreOptions {
   readonly dir: string;
-  readonly store: Store;
-  readonly pool: UnpackPool;
-  readonly limits?: PackageLimits;
   /** Throws code-invalid when unpacked code cannot be used in spite of being in its form. */
   check(dir: string): void;
   /** The lambda has other code, or none any more. What is done then is done before its caller is told. */
@@ -39,11 +34,9 @@ const longestName = 240;
 
 export class RegistryEditor {
   readonly #options: EditorOptions;
-  readonly #limits: PackageLimits;
 
   constructor(options: EditorOptions) {
     this.#options = options;
-    this.#limits = options.limits ?? defaultLimits;
   }
 
   /**
@@ -55,10 +48,11 @@ export class RegistryEditor {
     try {
       checkNewName(name);
       const size = await received(body, path);
-      const digest = await this.#unpacked(path, form);
       const { store } = this.#options;
+      const digest = await intoStore(this.#options, form, path);
       let replaced: readonly Promise<void>[] = [];
       try {
+        this.#options.check(store.path(digest));
         replaced = this.#place(name, form, path);
         store.bind(name, digest); // so that the next look at it finds it there
       } finally {
@@ -97,29 +91,6 @@ export class RegistryEditor {
       const stat = lstatSync(path, { throwIfNoEntry: false });
       if (stat !== undefined && Date.now() - stat.ctimeMs > staleMs) await this.#erase(path);
     }
-  }
-
-  /** Puts it into the store, and retains it there. */
-  async #unpacked(path: string, form: 'archive' | 'file'): Promise<string> {
-    const { store, pool } = this.#options;
-    const temporary = store.temporary();
-    const outcome = await pool.unpack({ form, path, temporary, known: undefined, store: store.dir, limits: this.#limits, now: Date.now() });
-    if (outcome.at === 'unpacked') store.publish(outcome.dir, outcome.digest);
-    else await store.discard(temporary);
-    if (outcome.at === 'refused' || outcome.at === 'exhausted') throw new WorkerError('upload-invalid', { detail: outcome.detail });
-    if (outcome.at !== 'unpacked' && outcome.at !== 'stored')
-      throw new WorkerError('registry-unavailable', {
-        cause: new Error(outcome.at === 'failed' ? outcome.message : `upload: ${outcome.at}`),
-      });
-    if (!store.has(outcome.digest)) return this.#unpacked(path, form); // removed since the thread saw it
-    store.retain(outcome.digest);
-    try {
-      this.#options.check(store.path(outcome.digest));
-    } catch (error) {
-      store.release(outcome.digest);
-      throw error;
-    }
-    return outcome.digest;
   }
 
   /** The entry that came counts from the moment in which those are gone that would come before it; those that come after it are never looked at. */

@@ -36,13 +36,14 @@ export function observing({ recorder, metrics, profiler, output, exists, status,
         ? download('application/json', 'trace.json', pieces(perfetto(requests)))
         : { headers: [['content-type', 'application/x-ndjson']], body: pieces(ndjson(requests)) };
     },
-    cpuStart: () =>
+    cpuStart: harmless(() =>
       profiled(async () => {
         await profiler.startCpu();
         return { headers: [plain], body: 'started; /pprof/cpu-stop ends it\n' };
       }),
-    cpuStop: () => profiled(async () => download('application/json', 'worker.cpuprofile', await profiler.stopCpu())),
-    heap: () => profiled(async () => download('application/json', 'worker.heapsnapshot', profiler.heap())),
+    ),
+    cpuStop: harmless(() => profiled(async () => download('application/json', 'worker.cpuprofile', await profiler.stopCpu()))),
+    heap: harmless(() => profiled(async () => download('application/json', 'worker.heapsnapshot', profiler.heap()))),
     logs: ({ name, query, gone }) => {
       const n = number(query, 'n');
       if (output.tail(name).length === 0 && !exists(name)) throw new WorkerError('lambda-unknown');
@@ -56,12 +57,12 @@ export function observing({ recorder, metrics, profiler, output, exists, status,
 function debugText({ lambdas, instances, queued, inFlight, room }: CatalogStatus, all: readonly LambdaDetails[]): string {
   const mib = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MiB`;
   const head = `${lambdas} lambdas, ${instances} instances, ${queued} calls queued, ${inFlight} in flight, ${mib(room.takenBytes)} of ${mib(room.mostBytes)} taken\n`;
-  const blocks = all.map(({ name, queued: waiting, calls, problem, sandboxes }) => {
+  const blocks = all.map(({ name, queued: waiting, calls, problem, runs, sandboxes }) => {
     const lines = sandboxes.map(
       ({ id, state, start, load, served, ageMs, digest }) =>
         `  SANDBOX ${id}: ${state}, started ${start}, ${load} calls now, ${served} in all, ${(ageMs / 1000).toFixed(1)} s old, code ${digest.slice(0, 12)}\n`,
     );
-    return `\nLAMBDA ${name}: ${waiting} queued, ${calls} calls${problem === undefined ? '' : `, ${problem}`}\n${lines.join('')}`;
+    return `\nLAMBDA ${name}: ${waiting} queued, ${calls} calls, ${runs === undefined ? problem : `${mib(runs.memoryBytes)} a sandbox`}\n${lines.join('')}`;
   });
   return head + blocks.join('');
 }
@@ -85,6 +86,11 @@ function number(query: URLSearchParams, key: string): number | undefined {
   if (text === null) return undefined;
   if (!/^\d{1,16}(\.\d{1,6})?$/.test(text)) throw new WorkerError('query-invalid', { detail: `${key}: expected a number, not below 0` });
   return Number(text);
+}
+
+/** OpenLambda's clients GET what changes something; HEAD at least may not. */
+function harmless(answerer: Answerer): Answerer {
+  return (asked) => (asked.method === 'HEAD' ? { headers: [plain], body: '' } : answerer(asked));
 }
 
 async function profiled(attempt: () => Promise<Answer>): Promise<Answer> {

@@ -1,7 +1,7 @@
-// `server_mode: sock`: single sandboxes, as OpenLambda's server of that name gives them: made of a directory, paused and ended by their id.
+// `server_mode: sock`: single sandboxes, as OpenLambda's server of that name gives them: made of a directory or an archive, paused and ended by their id.
 // Calling one (/run/<id>) is ours. It takes the place of the catalog.
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
@@ -10,13 +10,15 @@ import { WorkerError } from '../../errors.ts';
 import type { Call, Outcome } from '../../lambda/call.ts';
 import { Phases } from '../../observe/phases.ts';
 import type { OpStats } from '../../observe/stats.ts';
-import type { Backend, Entry, Sandbox, Stream } from '../../sandbox/sandbox.ts';
+import type { Backend, Code, Entry, Stream } from '../../sandbox/sandbox.ts';
 import { plain } from '../error-reply.ts';
 import type { Answer, Answerer, Asked } from './route.ts';
 import { SockBox } from './sock-box.ts';
 
 export interface SockModeOptions {
   readonly backend: Pick<Backend, 'create'>;
+  /** Unpacks a .tar.gz; what comes of it stays until it is released. Rejects with code-invalid. */
+  archive(path: string): Promise<Held>;
   /** Sandboxes at a time. */
   readonly most: number;
   readonly timeLimitMs: number;
@@ -26,19 +28,24 @@ export interface SockModeOptions {
   onLine(id: string, stream: Stream, line: string, requestId: string | undefined): void;
 }
 
+/** Code that somebody keeps for a sandbox. */
+export interface Held extends Code {
+  release(): void;
+}
+
 export type SockAnswerers = Readonly<Record<'create' | 'destroy' | 'pause' | 'unpause' | 'debug', Answerer>>;
 
 const mostBytes = 64 << 10;
 const nothing = new Uint8Array(0);
 const entries: Readonly<Record<'python' | 'native' | 'node', Entry>> = { python: { file: 'f.py' }, native: { file: 'f.bin' }, node: {} };
-const directory = 'an absolute directory on the machine of the worker';
+const code = 'an absolute directory, or a .tar.gz, on the machine of the worker';
 const runtimes = '"python", "native" or "node", or no such key (the code then tells)';
 
 /** What OpenLambda takes; of that, values that ask for what is not here are told so rather than ignored. */
 const asked = z.strictObject(
   {
-    code: z.string(directory).refine((path) => isAbsolute(path) && isDirectory(path), directory),
-    leaf: z.literal(true, 'true, or no such key (this worker keeps the zygotes itself)').nullish(),
+    code: z.string(code).refine((path) => isAbsolute(path) && isCode(path), code),
+    leaf: z.literal(true, 'true or false').nullish(),
     parent: z.literal('', 'no such key, or "" (this worker chooses the zygote itself)').nullish(),
     pkgs: z.array(z.never(), 'an empty list, or no such key (packages belong into the code directory)').max(0, 'an empty list').nullish(),
     runtime: z.enum(['python', 'native', 'node'], runtimes).nullish(),
@@ -117,9 +124,8 @@ export class SockMode {
   async #create({ asker: { requestId }, body, gone }: Asked): Promise<Answer> {
     const began = performance.now();
     const { code, runtime } = read(await text(body(mostBytes)));
-    if (this.#draining) throw new WorkerError('draining');
-    if (this.#boxes.size >= this.#options.most) throw new WorkerError('no-room', { detail: `${this.#options.most} sandboxes are there` });
-    const box = this.#make(code, runtime == null ? {} : entries[runtime]);
+    const held = statOf(code)?.isFile() ? await this.#options.archive(code).catch(blame) : inPlace(code);
+    const box = this.#make(held, runtime == null ? {} : entries[runtime], gone);
     const outcome = await new Promise<Outcome>((settle) => {
       const call = loading(box.id, requestId, settle);
       box.load(call);
@@ -133,12 +139,16 @@ export class SockMode {
     return { headers: [plain], body: `${box.id}\n` };
   }
 
-  #make(dir: string, entry: Entry): SockBox {
-    const { backend, timeLimitMs, queue, onLine } = this.#options;
-    const sandbox = made(() =>
-      backend.create({
+  /** The code is released when the sandbox ends, or is not made. */
+  #make(held: Held, entry: Entry, gone: AbortSignal): SockBox {
+    const { backend, most, timeLimitMs, queue, onLine } = this.#options;
+    try {
+      if (gone.aborted) throw new WorkerError('client-gone'); // nobody would be told its id
+      if (this.#draining) throw new WorkerError('draining');
+      if (this.#boxes.size >= most) throw new WorkerError('no-room', { detail: `${most} sandboxes are there` });
+      const sandbox = backend.create({
         lambda: 'sock',
-        code: { dir, digest: createHash('sha256').update(dir).digest('hex') },
+        code: held,
         cold: undefined,
         environment: {},
         entry,
@@ -147,11 +157,18 @@ export class SockMode {
         zygote: false, // what is in the directory may change
         onLine: (stream, line, requestId) => onLine(box.id, stream, line, requestId),
         onDeath: () => box.ended(),
-      }),
-    );
-    const box: SockBox = new SockBox(sandbox, { timeLimitMs, queue, onEnd: ({ id }) => this.#boxes.delete(id) });
-    this.#boxes.set(box.id, box);
-    return box;
+      });
+      const onEnd = ({ id }: SockBox): void => {
+        this.#boxes.delete(id);
+        void sandbox.closed.then(() => held.release());
+      };
+      const box: SockBox = new SockBox(sandbox, { timeLimitMs, queue, onEnd });
+      this.#boxes.set(box.id, box);
+      return box;
+    } catch (cause) {
+      held.release();
+      return blame(cause);
+    }
   }
 
   #box(id: string): SockBox {
@@ -168,27 +185,35 @@ function read(body: string): z.output<typeof asked> {
   } catch (cause) {
     throw new WorkerError('event-invalid', { cause });
   }
+  if ((value as { leaf?: unknown } | null)?.leaf === false)
+    throw new WorkerError('sandbox-unsupported', { detail: 'leaf: expected true, or no such key (the worker keeps the zygotes itself)' });
   const checked = asked.safeParse(value);
   if (checked.success) return checked.data;
   throw new WorkerError('sandbox-invalid', { detail: problemLines(checked.error, { value, schema: asked, got: shown }).join('; ') });
 }
 
-function isDirectory(path: string): boolean {
+function isCode(path: string): boolean {
+  const stat = statOf(path);
+  return stat?.isDirectory() === true || (stat?.isFile() === true && path.endsWith('.tar.gz'));
+}
+
+function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path).isDirectory();
+    return statSync(path);
   } catch {
-    return false;
+    return undefined; // whatever the reason, it is no code
   }
 }
 
-/** Code that cannot be used is a fault of whoever asks here. */
-function made(create: () => Sandbox): Sandbox {
-  try {
-    return create();
-  } catch (cause) {
-    if (!(cause instanceof WorkerError) || cause.code !== 'code-invalid') throw cause;
-    throw new WorkerError('sandbox-invalid', { detail: `code: ${cause.detail}`, cause });
-  }
+/** A directory is used where it is. */
+function inPlace(dir: string): Held {
+  return { dir, digest: createHash('sha256').update(dir).digest('hex'), release: () => {} };
+}
+
+/** Throws it; code that cannot be used is a fault of whoever asks here. */
+function blame(cause: unknown): never {
+  if (!(cause instanceof WorkerError) || cause.code !== 'code-invalid') throw cause;
+  throw new WorkerError('sandbox-invalid', { detail: `code: ${cause.detail}`, cause });
 }
 
 /** The call that loads the handler. */

@@ -45,7 +45,7 @@ describe("the worker's own paths", needsRoot, () => {
   test('/debug has a line for each sandbox', async () => {
     assert.match(
       (await ask('/debug')).text,
-      /LAMBDA echo: 0 queued, 3 calls\n {2}SANDBOX \d+: (idle|frozen), started \w+, 0 calls now, 3 in all/,
+      /LAMBDA echo: 0 queued, 3 calls, 50 MiB a sandbox\n {2}SANDBOX \d+: (idle|frozen), started \w+, 0 calls now, 3 in all/,
     );
   });
 
@@ -66,6 +66,7 @@ describe("the worker's own paths", needsRoot, () => {
     assert.equal((await ask('/pprof/cpu-start')).status, 200);
     assert.equal((await ask('/pprof/cpu-start')).status, 409);
     await worker.call('echo', {});
+    for (const path of ['cpu-start', 'cpu-stop', 'mem']) assert.equal((await ask(`/pprof/${path}`, { method: 'HEAD' })).status, 200, path);
     assert.ok((await ask('/pprof/cpu-stop')).json<{ nodes: unknown[] }>().nodes.length > 1);
     assert.ok((await ask('/pprof/mem')).json<{ snapshot: object }>().snapshot);
   });

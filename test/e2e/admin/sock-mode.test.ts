@@ -1,8 +1,9 @@
 // server_mode: sock, as a client of OpenLambda's server of that name drives it, and as one calls what was made.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { tarGz } from '../../unit/registry/archives.ts';
 import { inside } from '../traces.ts';
 import { needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 
@@ -32,6 +33,11 @@ describe('server_mode: sock', needsRoot, () => {
     }
     chmodSync(worker.dir, 0o755);
     return dir;
+  };
+  const archive = (name: string, bytes: Uint8Array): string => {
+    const path = join(worker.dir, `${name}.tar.gz`);
+    writeFileSync(path, bytes);
+    return path;
   };
   const create = async (more: object = {}) => {
     const reply = await post('/create', { code: directory('counts', { 'f.py': counts }), ...more });
@@ -112,6 +118,18 @@ describe('server_mode: sock', needsRoot, () => {
     }
   });
 
+  test('an archive is code as a directory is, kept as long as there is a sandbox of it', async () => {
+    const code = archive('counts', tarGz({ name: 'f.py', content: counts }));
+    const ids = [await create({ code }), await create({ code })];
+    for (const id of ids) assert.equal((await post(`/run/${id}`, {})).text, '1');
+    assert.equal(readdirSync(join(worker.workerDir, 'store')).filter((name) => /^[0-9a-f]{64}$/.test(name)).length, 1);
+    for (const id of ids) await post(`/destroy/${id}`);
+    // Its removal follows in the background; what is unpacked again is not disturbed by it.
+    const again = await create({ code });
+    assert.equal((await post(`/run/${again}`, {})).text, '1');
+    await post(`/destroy/${again}`);
+  });
+
   test('what cannot be made is told with what to change', async () => {
     const code = directory('counts', { 'f.py': counts });
     for (const [event, status, words] of [
@@ -119,7 +137,10 @@ describe('server_mode: sock', needsRoot, () => {
       [{}, 400, /code: expected an absolute directory/],
       [{ code: 'relative' }, 400, /code: expected an absolute directory/],
       [{ code: '/no/such/directory' }, 400, /code: expected an absolute directory/],
-      [{ code, leaf: false }, 400, /leaf: expected true/],
+      [{ code: '', leaf: false }, 501, /leaf: expected true, or no such key \(the worker keeps the zygotes itself\)/],
+      [{ code, leaf: 'no' }, 400, /leaf: expected true or false/],
+      [{ code: archive('none', tarGz({ name: 'a/f.py' })) }, 400, /code: it has no file at its root/],
+      [{ code: archive('bad', Buffer.from('no archive')) }, 400, /code: it is no intact gzip archive/],
       [{ code, parent: '1' }, 400, /parent: expected no such key/],
       [{ code, pkgs: ['numpy'] }, 400, /pkgs: expected an empty list/],
       [{ code, runtime: 'cobol' }, 400, /runtime: expected \\"python\\"/],
