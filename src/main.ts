@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config/load.ts';
 import { adminAccess } from './http/admin/access.ts';
+import { dashboard, errorText } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
 import { observing } from './http/admin/observing.ts';
 import { checkSettings } from './http/admin/ol-config.ts';
@@ -19,6 +20,7 @@ import { plain } from './http/error-reply.ts';
 import { type RouteDeps, routes } from './http/routes.ts';
 import { Catalog } from './lambda/catalog.ts';
 import { sandboxLimits } from './lambda/deployment.ts';
+import { Dashboard } from './observe/dashboard/dashboard.ts';
 import { openLog } from './observe/log.ts';
 import { Output } from './observe/output.ts';
 import { ProcessGauges } from './observe/process-gauges.ts';
@@ -33,7 +35,7 @@ import { Shelf } from './registry/shelf.ts';
 import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
 import { SockBackend } from './sandbox/sock/backend.ts';
-import { loadNative, type Native } from './sandbox/sock/native.ts';
+import { loadNative, type Native, packageRoot } from './sandbox/sock/native.ts';
 
 const mib = 1 << 20;
 const mostUpload = 256 * mib;
@@ -140,6 +142,15 @@ export async function runWorker(config: Config): Promise<void> {
     return [...ownGauges.gauges(), ...gauges(now)];
   });
   let state: 'ready' | 'draining' | 'stopping' = 'ready';
+  const board = new Dashboard({
+    dir: join(packageRoot(), 'src/observe/dashboard/page'),
+    recorder,
+    state: () => state,
+    totals: counts,
+    lambdas: () => catalog.details(),
+    backend: () => backend.status(),
+    message: errorText,
+  });
   const paths = new Paths({
     access: adminAccess({ adminApi: config.adminApi, token: config.admin_token, host: config.worker_url }),
     routes: table({
@@ -163,6 +174,7 @@ export async function runWorker(config: Config): Promise<void> {
         status: () => catalog.status(),
         details: () => catalog.details(),
       }),
+      dashboard: dashboard(board),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
     }),
     onFault: (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message),
@@ -174,7 +186,10 @@ export async function runWorker(config: Config): Promise<void> {
     bodyLimit: limits.body_mb * mib,
     forceStart: config.force_start,
     sampled: config.trace.requests > 0,
-    record: (finished) => recorder.record(finished),
+    record: (finished) => {
+      recorder.record(finished);
+      board.note(finished);
+    },
     log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
   };
   const [listening, socket] = await backend

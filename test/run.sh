@@ -29,8 +29,8 @@ main() {
       unit) node_suite unit ;;
       core) counted core_test build/Release/core_test; counted core_test_asan build/Release/core_test_asan ;;
       kernel) node_suite kernel --test-concurrency=1 ;;
-      e2e) deployment_programs; node_suite e2e --test-concurrency=1 ;;
-      vm) deployment_programs; vm_suite ;;
+      e2e) programs; node_suite e2e --test-concurrency=1 ;;
+      vm) programs; vm_suite ;;
       *) echo "no such suite: $suite (lint unit core kernel e2e vm)" >&2; exit 2 ;;
     esac
   done
@@ -78,10 +78,14 @@ node_suite() {
 
 tap_count() { sed -nE "s/^# $1 ([0-9]+)\$/\1/p" "$2" 2> /dev/null | tail -n 1 | grep . || echo 0; }
 
-# The programs that read what is in deploy/. Where they cannot be installed, the tests with them are skipped and say so.
-deployment_programs() {
-  local program lacking=()
-  for program in haproxy/haproxy nginx/nginx-light systemd-analyze/systemd; do
+# The programs that read what is in deploy/, and the browser that shows the dashboard. Where they cannot be installed, the tests with them are skipped and
+# say so.
+programs() { installed deployment haproxy/haproxy nginx/nginx-light systemd-analyze/systemd; installed browser chromium/chromium; }
+
+# installed NAME PROGRAM/PACKAGE...
+installed() {
+  local name=$1 program lacking=()
+  for program in "${@:2}"; do
     [[ -n $(PATH=$PATH:/usr/sbin command -v "${program%/*}") ]] || lacking+=("${program#*/}")
   done
   ((${#lacking[@]} > 0 && EUID == 0)) && command -v apt-get > /dev/null || return 0
@@ -91,9 +95,9 @@ deployment_programs() {
   local policy=/usr/sbin/policy-rc.d made=
   [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy && made=yes; }
   # Package lists may be absent, as in a fresh container, or too old.
-  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/deployment.log" 2>&1 ||
-    note "e2e: ${lacking[*]} could not be installed ($out/deployment.log)"
-  for program in "${lacking[@]%-light}"; do systemctl disable "$program" >> "$out/deployment.log" 2>&1; done
+  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/$name.log" 2>&1 ||
+    note "e2e: ${lacking[*]} could not be installed ($out/$name.log)"
+  for program in "${lacking[@]%-light}"; do systemctl disable "$program" >> "$out/$name.log" 2>&1; done
   [[ -z $made ]] || rm $policy
 }
 

@@ -1,5 +1,6 @@
 // All paths of the worker beside those that invoke lambdas. `anyone` may read counters and whether it is ready: they name lambdas that were called, and
 // nothing that is in them.
+import type { DashboardAnswerers } from './dashboard.ts';
 import type { Observing } from './observing.ts';
 import type { registry } from './registry.ts';
 import type { Answerer, Route } from './route.ts';
@@ -8,12 +9,13 @@ import type { SockAnswerers } from './sock-mode.ts';
 export interface Answerers {
   readonly status: Answerer;
   readonly pid: Answerer;
+  readonly dashboard: DashboardAnswerers;
   readonly observing: Observing;
   /** What is called: lambdas of the registry, or single sandboxes. */
   readonly mode: { readonly registry: ReturnType<typeof registry> } | { readonly sock: SockAnswerers };
 }
 
-export function table({ status, pid, observing, mode }: Answerers): readonly Route[] {
+export function table({ status, pid, observing, dashboard, mode }: Answerers): readonly Route[] {
   return [
     { path: '/status', who: 'anyone', GET: status },
     { path: '/stats', who: 'anyone', GET: observing.stats },
@@ -23,6 +25,9 @@ export function table({ status, pid, observing, mode }: Answerers): readonly Rou
     { path: '/pprof/cpu-start', who: 'admin', GET: observing.cpuStart, POST: observing.cpuStart },
     { path: '/pprof/cpu-stop', who: 'admin', GET: observing.cpuStop, POST: observing.cpuStop },
     { path: '/pprof/mem', who: 'admin', GET: observing.heap },
+    { path: '/dashboard', who: 'anyone', GET: dashboard.page },
+    { path: '/dashboard/data', who: 'admin', GET: dashboard.data },
+    { path: '/dashboard/<asset>', who: 'anyone', GET: dashboard.asset },
     { path: '/pid', who: 'socket', GET: pid },
     ...('sock' in mode ? sockRoutes(mode.sock) : lambdaRoutes(mode.registry, observing)),
   ];

@@ -1,0 +1,74 @@
+// Requests as the page shows them: when each phase ended, to a tenth of a microsecond.
+import type { Finished } from '../finished.ts';
+import { wallClockUs } from '../traces.ts';
+
+export interface ShownRequest {
+  readonly id: string;
+  /** When it ended: milliseconds of performance.now(), for whoever asks for what came later. */
+  readonly ended: number;
+  /** When it began: milliseconds since 1970. */
+  readonly time: number;
+  readonly lambda: string | undefined;
+  readonly method: string;
+  readonly path: string | undefined;
+  readonly status: number;
+  readonly start: string | undefined;
+  readonly error: string | undefined;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly sandbox: string | undefined;
+  readonly trace: string | undefined;
+  /** Tenths of a microsecond, whole: the phases' add up to it. */
+  readonly length: number;
+  readonly phases: readonly (readonly [name: string, length: number])[];
+}
+
+export interface ShownError extends ShownRequest {
+  readonly message: string;
+}
+
+/** UTF-16 units. */
+const longest = { path: 300, message: 4000 } as const;
+const tenthsPerMs = 10_000;
+
+export function shownRequest(request: Finished): ShownRequest {
+  const { requestId: id, lambda, method, path, status, start, errorCode: error, bytesIn, bytesOut, sandbox, trace, began, ended } = request;
+  const length = tenths(ended - began);
+  return {
+    id,
+    ended,
+    time: wallClockUs(began) / 1000,
+    lambda,
+    method,
+    path: path?.slice(0, longest.path),
+    status,
+    start,
+    error,
+    bytesIn,
+    bytesOut,
+    sandbox,
+    trace: trace?.traceId,
+    length,
+    phases: phases(request, length),
+  };
+}
+
+export function shownError(request: Finished, message: string): ShownError {
+  return { ...shownRequest(request), message: message.slice(0, longest.message) };
+}
+
+/** Their ends are rounded, not their lengths, so that the sum is right; what came after the last one, the sending, is there as well. */
+function phases({ phases }: Finished, length: number): ShownRequest['phases'] {
+  let [at, from] = [0, 0];
+  const shown = phases.list.map(([name, ms]) => {
+    at += ms;
+    const [began, end] = [from, Math.min(tenths(at), length)];
+    from = end;
+    return [name, end - began] as const;
+  });
+  return from < length ? [...shown, ['send', length - from]] : shown;
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * tenthsPerMs);
+}
