@@ -33,8 +33,8 @@ def _scope(exchange, state):
         'method': info.get('method', 'POST'),
         'scheme': scheme,
         'path': decoded(path),  # with root_path, as the specification has it
-        'raw_path': path.encode('utf-8', 'surrogateescape'),
-        'query_string': info.get('query', '').encode('utf-8', 'surrogateescape'),
+        'raw_path': path.encode('latin-1', 'replace'),
+        'query_string': info.get('query', '').encode('latin-1', 'replace'),
         'root_path': decoded(info.get('root', '')),
         'headers': [(name.encode('latin-1', 'replace'), value.encode('latin-1', 'replace')) for name, value in headers],
         'client': (info.get('client', ''), 0),

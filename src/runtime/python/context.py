@@ -3,7 +3,7 @@ import io
 from collections.abc import Mapping
 from time import monotonic
 
-from http_text import decoded, unquote
+from http_text import decoded
 from reply import Response
 
 _LEVELS = {'error': 1, 'warning': 2, 'info': 3, 'debug': 4}

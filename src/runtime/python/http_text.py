@@ -8,8 +8,8 @@ _FORBIDDEN = re.compile('[^\t\x20-\x7e\x80-\xff]')
 
 
 def unquote(text):
-    """The bytes that `text`, as it was sent, stands for."""
-    raw = text.encode('utf-8', 'surrogateescape')
+    """The bytes that `text` stands for: as it was sent, a character a byte."""
+    raw = text.encode('latin-1', 'replace')
     return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), raw) if b'%' in raw else raw
 
 

@@ -21,8 +21,13 @@ def serve(channel, handler, request, *times):
         channel.calls[exchange.number] = exchange
         requests.put(exchange)
         if len(threads) < min(len(channel.calls), handler.concurrency):
-            threads.append(Thread(target=_work, args=(requests, handler), daemon=True))
-            threads[-1].start()
+            thread = Thread(target=_work, args=(requests, handler), daemon=True)
+            try:
+                thread.start()
+                threads.append(thread)
+            except RuntimeError:  # limits.procs: the request waits for one of those that are there
+                if not threads:
+                    raise
 
     channel.begin = begin
     begin(request, *times)
@@ -73,6 +78,10 @@ class ThreadExchange(Exchange):
         except Cancelled as error:  # came when the handler was on its way out
             return error
         return None
+
+    def finish(self, data=b'', flags=0):
+        self._leave()  # interrupted between the frame and the note that it is sent, it would be sent twice
+        super().finish(data, flags)
 
     def _leave(self):
         with self._guard:

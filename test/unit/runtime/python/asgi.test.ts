@@ -48,6 +48,17 @@ test('the scope', async (t) => {
   });
 });
 
+test('bytes of the path and the query that were sent as they are', async (t) => {
+  const leaf = await leafOf(
+    t,
+    app(
+      `${start}body = b" ".join((scope["path"].encode(), scope["raw_path"], scope["query_string"]))\nawait send({"type": "http.response.body", "body": body})`,
+    ),
+  );
+  const raw = Buffer.from('ü').toString('latin1'); // the worker gives each byte as a character
+  assert.equal(String((await leaf.call({ head: { path: `/${raw}`, query: raw } })).body), '/ü /ü ü');
+});
+
 test('the path of a lambda without more is its root and a slash', async (t) => {
   const leaf = await leafOf(t, app(`${start}await send({"type": "http.response.body", "body": scope["path"].encode()})`));
   assert.equal(String((await leaf.call({ head: { root: '/run/x', path: '' } })).body), '/run/x/');

@@ -49,6 +49,12 @@ test('what it tells of the request', async (t) => {
   ]);
 });
 
+test('bytes of the path and the query that were sent as they are', async (t) => {
+  const leaf = await leafOf(t, 'def f(event, c):\n  return [c.path, c.query]\n');
+  const raw = Buffer.from('ü').toString('latin1'); // the worker gives each byte as a character
+  assert.deepEqual(JSON.parse(String((await leaf.call({ head: { path: `/${raw}`, query: `${raw}=${raw}` } })).body)), ['/ü', { ü: ['ü'] }]);
+});
+
 test('what it tells when the head says nothing', async (t) => {
   const leaf = await leafOf(t, 'def f(event, c):\n  return [event, c.path, c.query, dict(c.headers), c.remaining_ms, c.body.decode()]\n');
   assert.deepEqual(JSON.parse(String((await leaf.call()).body)), [{}, '/', {}, {}, null, '']);

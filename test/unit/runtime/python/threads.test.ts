@@ -103,3 +103,48 @@ test('when the worker hangs up the leaf ends, though requests are under way', as
   await leaf.next((f) => f.type === frame.log);
   assert.equal(await leaf.hangUp(), 0);
 });
+
+test('a cancellation that comes while the reply is sent does not end the request twice', async (t) => {
+  // The reader of the channel has found the request, and comes to interrupt it when its end has just been written.
+  const leaf = await several(
+    t,
+    `class Late:
+  def __init__(self, exchange): self.exchange, self.socket = exchange, exchange.channel.socket
+  def __getattr__(self, name): return getattr(self.socket, name)
+  def sendall(self, data):
+    self.exchange.channel.socket = self.socket
+    self.socket.sendall(data)
+    self.exchange.hear(7, 0, b"")
+def f(event, context):
+  if event: context._exchange.channel.socket = Late(context._exchange)
+  return "done"
+`,
+  );
+  const late = leaf.ask({ body: '1' });
+  assert.equal(String((await leaf.answer(late)).body), '"done"');
+  assert.equal(String((await leaf.call()).body), '"done"');
+  await leaf.hangUp();
+  await assert.rejects(
+    leaf.next(({ type, request }) => type === frame.end && request === late),
+    /the leaf has ended/,
+  );
+});
+
+test('where the limit of processes allows no more threads, requests wait for those that are there', async (t) => {
+  const leaf = await several(
+    t,
+    `import threading
+start, started = threading.Thread.start, []
+def limited(thread):
+  if len(started) == 2: raise RuntimeError("can't start new thread")
+  started.append(thread)
+  start(thread)
+threading.Thread.start = limited
+def f(event): return len(started)
+`,
+    8,
+  );
+  const asked = Array.from({ length: 8 }, () => leaf.ask({ last: false }));
+  for (const number of asked) leaf.body(number, '', true);
+  for (const number of asked) assert.equal((await leaf.answer(number)).status, 200);
+});

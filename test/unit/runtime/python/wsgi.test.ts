@@ -60,6 +60,19 @@ test('the environ', async (t) => {
   });
 });
 
+test('bytes of the path and the query that were sent as they are', async (t) => {
+  const leaf = await leafOf(
+    t,
+    validated(`def app(environ, start_response):
+  start_response("200 OK", [("Content-Type", "text/plain")])
+  return [environ["PATH_INFO"].encode("latin-1") + b" " + environ["QUERY_STRING"].encode("latin-1")]
+`),
+  );
+  // The worker gives each byte as a character.
+  const raw = Buffer.from('ü').toString('latin1');
+  assert.equal(String((await leaf.call({ head: { method: 'GET', path: `/${raw}`, query: raw } })).body), '/ü ü');
+});
+
 // What follows `return`: the pieces that come of it.
 const bodies: Readonly<Record<string, readonly [body: string, pieces: readonly string[]]>> = {
   'a list': ['[b"a", b"b"]', ['ab']],
