@@ -55,7 +55,7 @@ export interface Data {
     readonly minute: Readonly<Record<string, Percentiles>>;
     readonly all: Readonly<Record<string, Percentiles>>;
   };
-  /** By state; `busy` has those that are being started, where nobody tells them apart. */
+  /** By state; `busy` has those that are being started for a call. */
   readonly sandboxes: Readonly<Record<string, number>>;
   readonly zygotes: readonly Zygotes[];
   /** Zygotes of single lambdas. */
@@ -144,7 +144,7 @@ function byState({ busy, idle, frozen }: Totals, pools: readonly Zygotes[]): Dat
   const told = pools.flatMap(({ starting }) => (starting === undefined ? [] : [starting]));
   const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
   const states = { busy, idle, frozen, standby: sum(pools.map(({ standbys }) => standbys)) };
-  return told.length === 0 ? states : { ...states, busy: Math.max(0, busy - sum(told)), starting: sum(told) };
+  return told.length === 0 ? states : { ...states, starting: sum(told) };
 }
 
 function requests(ring: readonly Finished[], { since, lambda, start, minMs }: Asked): readonly Finished[] {

@@ -33,7 +33,7 @@ export interface Zygotes {
   readonly state: string;
   /** Sealed sandboxes that wait for a lambda. */
   readonly standbys: number;
-  /** Sandboxes that are not ready yet; undefined when the backend does not tell. */
+  /** Standbys that are being made; undefined when the backend does not tell. */
   readonly starting: number | undefined;
   /** Prepared places for sandboxes: ready, and being made. */
   readonly slots: { readonly ready: number; readonly coming: number } | undefined;

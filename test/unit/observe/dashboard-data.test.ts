@@ -126,7 +126,7 @@ test('sandboxes by state, those of lambdas and those of none', () => {
     },
   });
   const { sandboxes: states, zygotes, lambdaZygotes, limitsNotEnforced } = look(1);
-  assert.deepEqual(states, { busy: 1, idle: 1, frozen: 1, standby: 3, starting: 1 });
+  assert.deepEqual(states, { busy: 2, idle: 1, frozen: 1, standby: 3, starting: 1 });
   assert.deepEqual(zygotes, [
     { runtime: 'python', state: 'serving', standbys: 2, starting: 1, slots: { ready: 8, coming: 1 } },
     { runtime: 'node', state: 'starting', standbys: 1, starting: undefined, slots: undefined },

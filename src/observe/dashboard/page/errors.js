@@ -22,14 +22,14 @@ export class Errors {
 }
 
 function entry({ id, time, lambda, method, path, status, error, message }) {
-  const [first, ...more] = message.split('\n');
+  const lines = message.trimEnd().split('\n');
   const head = [
     element('time', { datetime: new Date(time).toISOString() }, clock(time)),
     element('b', {}, `${status} ${error}`),
     element('span', {}, lambda ?? '–'),
-    element('span', { class: 'message' }, first),
+    element('span', { class: 'message' }, lines.at(-1)), // of a traceback, what was raised
   ];
-  const rest = [`${method} ${path ?? ''}`, `request ${id}`, ...more].join('\n');
+  const rest = [`${method} ${path ?? ''}`, `request ${id}`, ...lines].join('\n');
   return element(
     'li',
     {},

@@ -60,7 +60,7 @@ async function ask() {
   const { signal } = asking;
   const told = await answer(signal);
   if (signal.aborted) return;
-  if (told !== 'useless' && !document.hidden) waiting = setTimeout(ask, told?.started !== started && started !== undefined ? 0 : everyMs);
+  if (told !== 'useless' && !document.hidden) waiting = setTimeout(ask, isAnother(told) ? 0 : everyMs);
   if (typeof told === 'object') show(told);
 }
 
@@ -86,10 +86,15 @@ async function answer(signal) {
   }
 }
 
+/** Whether it is the word of a worker that was started since. */
+function isAnother(told) {
+  return started !== undefined && told?.started !== undefined && told.started !== started;
+}
+
 function show(told) {
   const wasLost = find('state').dataset.state === 'lost';
   state(told.state, told.state === 'ready' ? 'ready' : 'leaving');
-  if (started !== undefined && told.started !== started) {
+  if (isAnother(told)) {
     say(find('notice'), `The worker was started anew at ${clock(told.started)}; all is counted from then on.`);
     forget(); // and all that the new one knows is asked for
     started = told.started;
