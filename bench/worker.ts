@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cgroup2Mount } from '../src/sandbox/sock/cgroups.ts';
 import { packageRoot } from '../src/sandbox/sock/native.ts';
@@ -14,11 +14,24 @@ export interface Status {
   readonly instances: number;
   readonly standbys: number;
   readonly sandboxes: number;
-  readonly slots?: { readonly ready: number; readonly coming: number; readonly inUse: number };
+  readonly runtimes: Readonly<Record<string, { readonly slots: { readonly coming: number } }>>;
 }
 
 /** The lambda of all cases; its answers are as small as can be, so that what is measured is the way. */
 export const lambda = { name: 'echo', source: 'def f(event):\n    return event\n', body: '{"x":1}', expected: '{"x": 1}' };
+
+/** Of each runtime, not more after a burst either: a call of one round is to meet what a call of the next one meets. */
+const standbys = 2;
+
+/** The registry of most cases. */
+const plain = { [`${lambda.name}.py`]: lambda.source };
+
+export interface WorkerOptions {
+  /** What is in the registry, by its path there. */
+  readonly sources?: Readonly<Record<string, string>>;
+  /** A module that its process loads first. */
+  readonly preload?: URL;
+}
 
 export class Worker {
   readonly port: number;
@@ -33,18 +46,22 @@ export class Worker {
     this.#directory = directory;
   }
 
-  /** `config` is config.json without what the bench decides. `lambdas` are the names under which the lambda is there. */
-  static async start(setting: Setting, config: object, lambdas: readonly string[] = [lambda.name]): Promise<Worker> {
+  /** `config` is config.json without what the bench decides. */
+  static async start(setting: Setting, config: object, { sources = plain, preload }: WorkerOptions = {}): Promise<Worker> {
     const directory = mkdir(setting.directory);
     const registry = join(directory, 'registry');
-    mkdirSync(registry);
-    for (const name of lambdas) writeFileSync(join(registry, `${name}.py`), lambda.source);
+    for (const [path, source] of Object.entries(sources)) {
+      mkdirSync(dirname(join(registry, path)), { recursive: true });
+      writeFileSync(join(registry, path), source);
+    }
     const file = join(directory, 'config.json');
     const own = { sandbox: 'sock', worker_url: '127.0.0.1', worker_port: 0, registry, worker_dir: join(directory, 'worker') };
-    writeFileSync(file, JSON.stringify({ ...own, log_output: join(directory, 'log'), ...config }));
+    const kept = { standbys, max_standbys: standbys, log_output: join(directory, 'log') };
+    writeFileSync(file, JSON.stringify({ ...own, ...kept, ...config }));
     const errors = join(directory, 'stderr');
     const stderr = openSync(errors, 'w');
-    const child = spawn(process.execPath, [join(packageRoot(), 'dist/src/cli/main.js'), '--config', file], {
+    const before = preload === undefined ? [] : ['--import', preload.href];
+    const child = spawn(process.execPath, [...before, join(packageRoot(), 'dist/src/cli/main.js'), '--config', file], {
       stdio: ['ignore', 'pipe', stderr],
     });
     closeSync(stderr);
@@ -61,12 +78,14 @@ export class Worker {
     return (await response.json()) as Status;
   }
 
-  /** Waits until it has nothing to do: no sandbox but `standbys` that wait, and, where `instances` says so, those that are idle. */
-  async quiet(standbys: number, instances = 0): Promise<void> {
+  /** Waits until it has nothing to do: no sandbox but the standbys, and, where `instances` says so, those that are idle. */
+  async quiet(instances = 0): Promise<void> {
     const give = performance.now() + 20_000;
     for (;;) {
       const s = await this.status();
-      if (s.standbys === standbys && s.instances <= instances && s.sandboxes <= instances && (s.slots?.coming ?? 0) === 0) break;
+      const runtimes = Object.values(s.runtimes);
+      const made = s.standbys === standbys * runtimes.length && runtimes.every(({ slots }) => slots.coming === 0);
+      if (made && s.instances <= instances && s.sandboxes <= instances) break;
       if (performance.now() > give) throw new Error(`wait for a quiet worker: ${JSON.stringify(s)}`);
       await pause(2);
     }

@@ -13,6 +13,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
 
+import ahead  # noqa: E402, F401
 import leaf  # noqa: E402
 
 
@@ -35,9 +36,9 @@ def main(directory):
         pid = os.fork()
         if pid == 0:
             event = os.read(fds[0], 65536)
-            handlers = leaf.Handlers(directory)
-            handlers.load()
-            os.write(fds[0], json.dumps(handlers.f(json.loads(event))).encode())
+            handler = leaf.Handler(directory)
+            handler.load()
+            os.write(fds[0], json.dumps(handler.call(json.loads(event))).encode())
             os._exit(0)
         os.close(fds[0])
         if way == b'one':

@@ -8,13 +8,12 @@ import { median } from '../statistics.ts';
 import { lambda, Worker } from '../worker.ts';
 
 const classes = ['standby', 'forked', 'spawned'] as const;
-const standbys = 2;
 
 export const cold: Case = {
   title: 'Python cold start, HTTP to HTTP',
   async run(setting): Promise<CaseResult> {
     // An instance ends soon after its answer, so that the next call meets none.
-    const worker = await Worker.start(setting, { standbys, freeze_after_ms: 10, keep_warm_ms: 10 });
+    const worker = await Worker.start(setting, { freeze_after_ms: 10, keep_warm_ms: 10 });
     const program = setting.compile('request');
     const requesters = classes.map(
       (force) =>
@@ -26,7 +25,7 @@ export const cold: Case = {
       rounds: setting.rounds(200),
       warmUp: 3,
       unit: 'us',
-      settle: () => worker.quiet(standbys),
+      settle: () => worker.quiet(),
     });
     const of = (name: string): number => median(series.find((s: Series) => s.name === name)?.samples ?? []);
     const bare = of('bare fork');
@@ -48,7 +47,7 @@ export const cold: Case = {
 async function warmUp(worker: Worker, requesters: readonly Requester[], times: number): Promise<void> {
   for (const requester of requesters.filter(({ name }) => name !== 'spawned')) {
     for (let i = 0; i < times; i++) {
-      await worker.quiet(standbys);
+      await worker.quiet();
       await requester.ask();
     }
     requester.answers.length = 0;

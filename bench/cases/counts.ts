@@ -9,7 +9,6 @@ import { tallies, type Window, wholeTallies, within } from '../tallies.ts';
 import { Trace } from '../trace.ts';
 import { lambda, Worker } from '../worker.ts';
 
-const standbys = 2;
 const classes = ['standby', 'forked'] as const;
 /** Long enough, under strace too, for the next standby and slot to be there. Asking the worker would be counted. */
 const restMs = 250;
@@ -21,15 +20,15 @@ export const counts: Case = {
     const series: Series[] = [];
     const targets: Target[] = [];
     for (const start of classes) {
-      const worker = await Worker.start(setting, { standbys, max_instances: 1000, freeze_after_ms: 60_000 });
+      const worker = await Worker.start(setting, { max_instances: 1000, freeze_after_ms: 60_000 });
       const program = setting.compile('request');
       const options = { program, name: start, port: worker.port, path: '/run/echo', force: start, expected: lambda.expected, times: 1 };
       const requester = new Requester(setting, options);
       for (let i = 0; i < 10; i++) {
-        await worker.quiet(standbys, i);
+        await worker.quiet(i);
         await requester.ask();
       }
-      await worker.quiet(standbys, 10);
+      await worker.quiet(10);
       series.push(...(await kernelCounters(worker, requester, starts)));
       const calls = await traced(setting, worker, requester, starts);
       series.push(...calls.series);

@@ -6,24 +6,23 @@ import type { CaseResult, Series } from '../result.ts';
 import { median } from '../statistics.ts';
 import { lambda, Worker } from '../worker.ts';
 
-const standbys = 2;
 /** As few as there are standbys: the more processes share the zygote's pages, the smaller everybody's share. */
 const instances = 2;
 
 export const memory: Case = {
   title: 'memory of a sandbox that waits',
   async run(setting): Promise<CaseResult> {
-    const worker = await Worker.start(setting, { standbys, freeze_after_ms: 60_000 });
+    const worker = await Worker.start(setting, { freeze_after_ms: 60_000 });
     const program = setting.compile('request');
     const common = { program, port: worker.port, path: '/run/echo', expected: lambda.expected };
     const cold = new Requester(setting, { ...common, name: 'standby', force: 'standby', times: 1 });
     const warm = new Requester(setting, { ...common, name: 'warm', force: 'warm', times: 100 });
     for (let i = 0; i < instances; i++) {
-      await worker.quiet(standbys, instances);
+      await worker.quiet(instances);
       await cold.ask();
     }
     await warm.ask();
-    await worker.quiet(standbys, instances);
+    await worker.quiet(instances);
     const pids = [...worker.sandboxes().values()];
     const of = (name: string, among: readonly number[], field: string): Series => ({
       name,

@@ -9,17 +9,17 @@ import { lambda, Worker } from '../worker.ts';
 
 const clients = 8;
 const calls = 200;
-const standbys = 2;
 
 export const rate: Case = {
   title: `cold starts per second, ${clients} clients`,
   async run(setting): Promise<CaseResult> {
     const rounds = setting.rounds(20);
     const warmUp = 2;
-    const names = Array.from({ length: (rounds + warmUp) * calls }, (_, i) => `l${i}`);
+    const names = [lambda.name, ...Array.from({ length: (rounds + warmUp) * calls }, (_, i) => `l${i}`)];
+    const sources = Object.fromEntries(names.map((name) => [`${name}.py`, lambda.source]));
     // Instances stay while a round lasts, as they do while there is room, and are gone before the next one.
-    const config = { standbys, mem_pool_mb: 1 << 20, max_instances: 10_000, freeze_after_ms: 2000, keep_warm_ms: 2000 };
-    const worker = await Worker.start(setting, config, [lambda.name, ...names]);
+    const config = { mem_pool_mb: 1 << 20, max_instances: 10_000, freeze_after_ms: 2000, keep_warm_ms: 2000 };
+    const worker = await Worker.start(setting, config, { sources });
     const program = setting.compile('load');
     const load = (path: string, force: string): Helper =>
       setting.own(new Helper([program, `${worker.port}`, `${clients}`, path, force, lambda.body, lambda.expected]));
@@ -40,7 +40,7 @@ export const rate: Case = {
       },
       { name: 'one lambda, forked', sample: () => perSecond(known, `0 ${calls}`) },
     ];
-    const series = await interleave(contenders, { rounds, warmUp, unit: 'per second', settle: () => worker.quiet(standbys) });
+    const series = await interleave(contenders, { rounds, warmUp, unit: 'per second', settle: () => worker.quiet() });
     const [bareRate = 0, freshRate = 0] = series.map(({ samples }) => median(samples));
     return {
       series,
