@@ -1,6 +1,6 @@
 // What a case hands back: raw samples by name, targets, and what else is to be told. Plain data, since it crosses a process and goes into a file.
 
-export type Unit = 'us' | 'per second' | 'MB' | 'count';
+export type Unit = 'us' | 'per second' | 'MB per second' | 'MB' | '%' | 'count';
 
 export interface Series {
   readonly name: string;

@@ -22,6 +22,13 @@ static void ask(struct client *c, int number) {
   must(send(c->fd, text, (size_t)size, 0) == size, "send");
 }
 
+static void redial(struct client *c, int poll, int port) {
+  int fd = c->fd < 0 ? dial(port) : still_dialled(c->fd, port);
+  struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+  must(epoll_ctl(poll, EPOLL_CTL_ADD, fd, &e) == 0 || errno == EEXIST, "epoll_ctl");
+  c->fd = fd;
+}
+
 /* True when the reply is complete. */
 static int read_reply(struct client *c) {
   ssize_t more = recv(c->fd, c->reply + c->got, sizeof c->reply - 1 - c->got, 0);
@@ -37,14 +44,11 @@ int main(int argc, char **argv) {
   int count = atoi(argv[2]), poll = epoll_create1(EPOLL_CLOEXEC);
   format = argv[3], force = argv[4], body = argv[5], expected = argv[6];
   struct client *clients = calloc((size_t)count, sizeof *clients);
-  for (int i = 0; i < count; i++) {
-    clients[i].fd = dial(atoi(argv[1]));
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = &clients[i]};
-    must(epoll_ctl(poll, EPOLL_CTL_ADD, clients[i].fd, &e) == 0, "epoll_ctl");
-  }
+  for (int i = 0; i < count; i++) clients[i].fd = -1;
   for (;;) {
     int next, requests, done = 0, wrong = 0;
     must(sscanf(command(), "%d %d", &next, &requests) == 2, "FROM COUNT");
+    for (int i = 0; i < count; i++) redial(&clients[i], poll, atoi(argv[1]));
     int end = next + requests;
     int64_t from = now(CLOCK_MONOTONIC);
     for (int i = 0; i < count && next < end; i++) ask(&clients[i], next++);

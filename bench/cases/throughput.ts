@@ -1,10 +1,10 @@
 // Warm calls per second of 16 clients, beside the front end answering by itself under the same load.
 import { existsSync } from 'node:fs';
 import type { Case } from '../case.ts';
-import { startFloor } from '../floor-server.ts';
 import { interleave } from '../interleave.ts';
 import { loader } from '../load.ts';
 import type { CaseResult } from '../result.ts';
+import { startFloor } from '../servers.ts';
 import { median } from '../statistics.ts';
 import { Worker } from '../worker.ts';
 
@@ -14,7 +14,7 @@ export const throughput: Case = {
   title: `warm calls per second, ${clients} clients`,
   async run(setting): Promise<CaseResult> {
     const worker = await Worker.start(setting, { freeze_after_ms: 60_000 });
-    const floorPort = await startFloor(setting);
+    const { port: floorPort } = await startFloor(setting);
     const wrk = existsSync('/usr/bin/wrk') ? '/usr/bin/wrk' : undefined;
     const seconds = setting.quick ? 1 : 3;
     const called = loader(setting, { name: 'warm calls', port: worker.port, path: '/run/echo', clients, seconds, wrk });

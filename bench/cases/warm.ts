@@ -1,10 +1,10 @@
 // A warm call of one client, beside the front end answering by itself and beside two processes that only send a message to and fro.
 import { baseline, type Case, python } from '../case.ts';
-import { startFloor } from '../floor-server.ts';
 import { Helper } from '../helper.ts';
 import { interleave } from '../interleave.ts';
 import { Requester } from '../requester.ts';
 import type { CaseResult } from '../result.ts';
+import { startFloor } from '../servers.ts';
 import { median } from '../statistics.ts';
 import { lambda, Worker } from '../worker.ts';
 
@@ -14,7 +14,7 @@ export const warm: Case = {
   title: 'warm call, one client',
   async run(setting): Promise<CaseResult> {
     const worker = await Worker.start(setting, { freeze_after_ms: 60_000 });
-    const floorPort = await startFloor(setting);
+    const { port: floorPort } = await startFloor(setting);
     const program = setting.compile('request');
     const common = { program, force: '', expected: lambda.expected, times: inARow };
     const called = new Requester(setting, { ...common, name: 'warm call', port: worker.port, path: '/run/echo' });
