@@ -99,6 +99,8 @@ void sock_walk_spawn(void* plan) noexcept {
   s.must(call(__NR_umask, 022), Step::kSession, 1);
   const uint64_t no_signals = 0;
   s.must(call(__NR_rt_sigprocmask, SIG_SETMASK, at(&no_signals), 0, sizeof no_signals), Step::kSession, 2);
+  const uint64_t by_default[4] = {};  // the kernel's sigaction: CLONE_CLEAR_SIGHAND leaves ignored what the worker ignores
+  for (int signal = 1; signal <= 64; signal++) (void)call(__NR_rt_sigaction, signal, at(by_default), 0, sizeof no_signals);
   s.must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL), Step::kSession, 3);
   s.must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Step::kNoNewPrivs);
   s.must(call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, at(&p.filter)), Step::kSeccomp);

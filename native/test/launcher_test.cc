@@ -30,6 +30,7 @@ std::string told(const std::string& text, const std::string& name) {
 }
 
 TEST("launcher: what was contained before the exec is contained after it, seen from the host") {
+  for (const int ignored : {SIGINT, SIGPIPE}) (void)signal(ignored, SIG_IGN);  // as a worker's are that a shell started in its background
   Zygote zygote(ground_of("/probe"));
   for (const bool waiting : {false, true}) {
     const Slot slot = zygote.slot(waiting ? 3 : 5);

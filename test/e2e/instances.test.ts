@@ -109,6 +109,25 @@ test('X-Force-Start gives the class that was asked for, or 409', needsRoot, asyn
   assert.deepEqual([unknown.status, unknown.json<{ error: { code: string } }>().error.code], [400, 'force-start']);
 });
 
+const broken = `def f(event):
+  yield "so far"
+  raise RuntimeError()
+`;
+
+test('a lambda that is long at its first request, or breaks it off, keeps no standbys from others', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { slow, broken, who }, config: { standbys: 1, max_standbys: 1, keep_warm_ms: 600_000 } });
+  const busy = worker.call('slow', { s: 3 });
+  await worker.logged(({ msg }) => msg === 'begun');
+  for (let calls = 0; calls < 3; calls++) {
+    await until(worker, ({ standbys }) => standbys > 0);
+    assert.equal((await worker.call('who', {}, { start: 'standby' })).status, 200);
+    await until(worker, ({ standbys }) => standbys > 0);
+    await assert.rejects(worker.call('broken', {}, { start: 'standby' }));
+  }
+  assert.equal((await worker.status<Counts & { busy: number }>()).busy, 1, 'the slow one is at work still');
+  assert.equal((await busy).status, 200);
+});
+
 test('X-Force-Start is 403 where the config switches it off', needsRoot, async (t) => {
   const worker = await startWorker(t, { lambdas: { who }, config: { force_start: false } });
   const answer = await worker.call('who', {}, { start: 'forked' });

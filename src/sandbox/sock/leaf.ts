@@ -192,12 +192,11 @@ export class Leaf implements Sandbox, Wire {
       this.misbehaves('a reply to no request');
       return;
     }
-    if (type === frameType.end) this.#onEnd(conversation, offset, length);
+    if (type === frameType.end || type === frameType.broken) this.#onEnd(conversation, type, offset, length);
     else if (type === frameType.reply) conversation.onReply(this.#timing(offset), this.#afterTiming(offset, length));
     else if (type === frameType.body) conversation.onBody(this.#received.copy(offset, length));
     else if (type === frameType.window) conversation.onWindow(this.#received.view.getUint32(offset, true));
     else if (type === frameType.log) this.#onLog(conversation, offset, length);
-    else if (type === frameType.broken) this.#over(number)?.onBroken();
     else this.misbehaves('a frame out of its order');
   }
 
@@ -215,10 +214,11 @@ export class Leaf implements Sandbox, Wire {
     this.#log.flush();
   }
 
-  #onEnd(conversation: Conversation, offset: number, length: number): void {
+  #onEnd(conversation: Conversation, type: number, offset: number, length: number): void {
     const timing = this.#timing(offset);
     this.#over(conversation.number);
-    conversation.onEnd(timing, this.#afterTiming(offset, length));
+    if (type === frameType.broken) conversation.onBroken();
+    else conversation.onEnd(timing, this.#afterTiming(offset, length));
     if (conversation.number === 1) this.#owner.started(this, timing.loaded === 0 ? 0 : timing.loaded - timing.received);
   }
 

@@ -4,7 +4,7 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { ColdClass, SandboxSpec } from '../sandbox.ts';
 import { ZygoteKeeper } from '../zygote/keeper.ts';
 import type { Nursery } from '../zygote/nursery.ts';
-import type { StandbyRange } from '../zygote/refill.ts';
+import { type StandbyRange, startsUnderWay } from '../zygote/refill.ts';
 import type { Slot, Slots } from '../zygote/slots.ts';
 import type { Zygote } from '../zygote/zygote.ts';
 import type { Cgroups } from './cgroups.ts';
@@ -51,8 +51,8 @@ export class Pool implements LeafOwner {
   readonly #standbys: Standbys;
   /** Those that have a slot, and whose it is. */
   readonly #leaves = new Map<Leaf, Zygote>();
-  /** Those whose first request has no answer yet. */
-  readonly #starting = new Set<Leaf>();
+  /** Those whose first request has no answer yet, and since when: milliseconds of performance.now(). */
+  readonly #starting = new Map<Leaf, number>();
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -77,7 +77,7 @@ export class Pool implements LeafOwner {
     });
     this.#standbys = new Standbys({
       range: standbys,
-      starting: () => this.#starting.size,
+      starting: () => startsUnderWay(this.#starting.values(), performance.now()),
       begin: (ready) => this.#beginStandby(ready),
       onQuiet: () => this.#keeper.serving?.slots.refill(),
     });
@@ -150,7 +150,7 @@ export class Pool implements LeafOwner {
   }
 
   #all(): readonly Leaf[] {
-    return [...this.#leaves.keys(), ...this.#starting];
+    return [...this.#leaves.keys(), ...this.#starting.keys()];
   }
 
   // ---- ways to start
@@ -163,7 +163,7 @@ export class Pool implements LeafOwner {
         void leaf.close(); // gone() follows
         throw new WorkerError('start-failed', { cause });
       }
-      this.#starting.add(leaf);
+      this.#starting.set(leaf, performance.now());
       return leaf;
     }
     return undefined;
@@ -210,7 +210,7 @@ export class Pool implements LeafOwner {
   #leaf(start: ColdClass, spec: SandboxSpec): Leaf {
     const leaf = new Leaf(this.#options.nextId(), start, this, this.#options.received);
     leaf.adopt(spec);
-    this.#starting.add(leaf);
+    this.#starting.set(leaf, performance.now());
     return leaf;
   }
 

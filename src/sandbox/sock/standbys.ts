@@ -1,5 +1,14 @@
 // The sealed standbys that wait for a lambda, and when more of them are made.
-import { type Bursts, noBursts, quietMs, type StandbyRange, standbysToBegin, standbyTarget, withColdStart } from '../zygote/refill.ts';
+import {
+  type Bursts,
+  longestStartMs,
+  noBursts,
+  quietMs,
+  type StandbyRange,
+  standbysToBegin,
+  standbyTarget,
+  withColdStart,
+} from '../zygote/refill.ts';
 import type { Leaf } from './leaf.ts';
 
 export interface StandbysOptions {
@@ -17,6 +26,8 @@ export class Standbys {
   readonly #ready: Leaf[] = [];
   readonly #coming = new Set<Leaf>();
   #quiet: NodeJS.Timeout | undefined;
+  /** Until the last cold start counts no more, answered or not. */
+  #long: NodeJS.Timeout | undefined;
   #bursts: Bursts = noBursts;
 
   constructor(options: StandbysOptions) {
@@ -30,6 +41,8 @@ export class Standbys {
   /** A sandbox is wanted: so many standbys will be kept as would have done for what was wanted at once. */
   noteColdStart(): void {
     this.#bursts = withColdStart(this.#bursts, performance.now());
+    if (this.#long === undefined) this.#long = setTimeout(() => this.#refill(), longestStartMs + 2);
+    else this.#long.refresh();
   }
 
   /** The newest: its memory is the warmest. */
@@ -57,6 +70,7 @@ export class Standbys {
 
   close(): void {
     clearTimeout(this.#quiet);
+    clearTimeout(this.#long);
     this.clear();
   }
 

@@ -5,7 +5,7 @@ export interface StandbyView {
   readonly ready: number;
   /** Standbys that are on their way. */
   readonly coming: number;
-  /** Sandboxes that were started and have not answered their first request yet. */
+  /** Cold starts under way. */
   readonly starting: number;
   readonly target: number;
 }
@@ -19,6 +19,16 @@ export const quietMs = 2;
  */
 export function standbysToBegin(view: StandbyView): number {
   return view.starting > 0 ? 0 : Math.max(0, view.target - view.ready - view.coming);
+}
+
+/** A first request that has no answer after this time, ms, is at its handler's work: nobody else's standbys wait for that. */
+export const longestStartMs = 50;
+
+/** How many of the cold starts that began at these times, ms, and whose first request has no answer yet, count as under way. */
+export function startsUnderWay(began: Iterable<number>, now: number): number {
+  let count = 0;
+  for (const at of began) if (now - at < longestStartMs) count++;
+  return count;
 }
 
 export interface StandbyRange {

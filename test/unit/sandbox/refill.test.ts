@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   type Bursts,
+  longestStartMs,
   noBursts,
   type StandbyView,
   standbysToBegin,
   standbyTarget,
+  startsUnderWay,
   withColdStart,
 } from '../../../src/sandbox/zygote/refill.ts';
 
@@ -21,6 +23,12 @@ const table: readonly (readonly [means: string, view: StandbyView, expected: num
 for (const [means, view, expected] of table) {
   test(means, () => assert.equal(standbysToBegin(view), expected));
 }
+
+test('a start that has had its time is not under way', () => {
+  assert.equal(startsUnderWay([0, 60, 99, 100], longestStartMs + 30), 3);
+  assert.equal(startsUnderWay([0], longestStartMs), 0);
+  assert.equal(startsUnderWay([], 0), 0);
+});
 
 const range = { least: 2, most: 8 };
 const after = (...at: number[]) => at.reduce(withColdStart, noBursts);
