@@ -259,8 +259,13 @@ export class UwsExchange implements Exchange {
     this.#mover = setInterval(() => {
       inVain = this.#outgoing?.advance() === false ? inVain + 1 : 0;
       if (this.#body?.paused === true) this.#res?.pause();
-      if (inVain > movesInVain) this.#res?.close();
+      if (inVain > movesInVain || (inVain > 0 && this.#isReset)) this.#res?.close();
     }, moveEveryMs);
+  }
+
+  /** A paused socket hears of no reset, and a write to it looks like one that finds no room; but it has no peer any more (ENOTCONN of getpeername(2)). */
+  get #isReset(): boolean {
+    return this.#res !== undefined && this.#res.getRemoteAddressAsText().byteLength === 0;
   }
 
   #aborted(): void {

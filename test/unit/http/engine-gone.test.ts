@@ -138,6 +138,25 @@ onBoth('a client that goes away while it sends its body aborts the exchange, and
   }
 });
 
+// Once, uWebSockets' engine took 10 s for it: nothing tells of a reset while the socket is paused.
+onBoth('a client that goes away while its body waits and the reply is under way is told of at once', async (t, { serve }) => {
+  const [begun, aborted] = [later<Exchange>(), later<string>()];
+  const { port } = await serve((exchange) => {
+    exchange.onAbort = () => aborted.resolve('aborted');
+    exchange.readBody(eightMb.length, 1 << 18, () => begun.resolve(exchange), never);
+  });
+  const client = await raw(t, port);
+  client.send(request('POST', '/', { 'content-length': eightMb.length }), eightMb.subarray(0, 1 << 20));
+  const exchange = await begun.value;
+  client.socket.destroy();
+  exchange.begin(200, [], undefined);
+  exchange.write(Buffer.alloc(1 << 18));
+  const more = setInterval(() => exchange.write(Buffer.from('more')), 10); // a lambda that goes on
+  const late = setTimeout(() => aborted.resolve('not within 5 s'), 5000);
+  t.after(() => [more, late].forEach(clearTimeout));
+  assert.equal(await aborted.value, 'aborted');
+});
+
 onBoth('a client that shuts down its sending side is taken for gone', async (t, { serve }) => {
   const taken = later<void>();
   const aborted = later<void>();
