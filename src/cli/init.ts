@@ -1,7 +1,8 @@
 // `worker init`: makes an environment, a directory with everything of one worker: config.json, the registry, the worker_dir.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseConfig } from '../config/load.ts';
+import { makeDirectory } from '../config/make-directory.ts';
 import { because, Failure } from './failure.ts';
 import { defaultDirectory } from './place.ts';
 
@@ -33,7 +34,7 @@ export function makeEnvironment(dir: string): boolean {
   try {
     if (existsSync(dir) && readdirSync(dir).length > 0)
       throw new Failure(`make an environment in "${dir}": it has files and no config.json (name an empty or a new directory)`);
-    for (const part of ['registry', 'worker']) mkdirSync(join(dir, part), { recursive: true });
+    for (const part of ['registry', 'worker']) makeDirectory(join(dir, part));
     writeFileSync(configFile, `${JSON.stringify(environmentConfig(dir), undefined, 2)}\n`, { flag: 'wx' });
     return true;
   } catch (cause) {

@@ -13,7 +13,6 @@ export function adminApi({ worker_url, admin_token }: { worker_url: string; admi
 }
 
 /** A warning, where there is something to warn of. */
-/** A warning, where there is something to warn of. */
 export function adminApiLines({ adminApi: api, worker_url }: { adminApi: AdminApi; worker_url: string }): string[] {
   return api === 'off'
     ? [`worker_url: "${worker_url}" is not loopback and there is no admin_token, so the admin API is off (set admin_token to have it)`]

@@ -1,6 +1,7 @@
 // Puts an archive into a registry: the running worker does it, or, where none runs, the command itself by the same rules.
-import { copyFileSync, createReadStream, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, createReadStream, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from '../../config/make-directory.ts';
 import { ask, textOf } from '../client.ts';
 import { because, Failure } from '../failure.ts';
 import { holderOf } from '../holder.ts';
@@ -26,7 +27,7 @@ async function putHere({ configFile }: Place, name: string, archive: string): Pr
   ]);
   const config = checked({ config: configFile, options: [] });
   await withStore(config, `install "${name}"`, async ({ store, pool }) => {
-    mkdirSync(config.registry, { recursive: true });
+    makeDirectory(config.registry);
     const trial = mkdtempSync(join(config.registry, '.install~')); // with a "~" it is no lambda's name
     try {
       const candidate = join(trial, `${name}.tar.gz`);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from '../../config/make-directory.ts';
 import { WorkerError } from '../../errors.ts';
 import { checkName, findEntry } from '../../registry/entry.ts';
 import { because, codeOf, exit, Failure } from '../failure.ts';
@@ -32,7 +33,7 @@ Call it:
 function checkFree(registry: string, name: string): void {
   try {
     checkName(name);
-    mkdirSync(registry, { recursive: true });
+    makeDirectory(registry);
     const entry = findEntry(registry, name);
     if (entry !== undefined) throw new Failure(`write the lambda "${name}": "${entry.path}" is there (take another name, or remove it)`);
   } catch (cause) {

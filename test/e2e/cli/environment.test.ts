@@ -46,6 +46,12 @@ describe('an environment', needsRoot, () => {
     assert.equal(run(['down']).exit, 0);
   });
 
+  test('init is refused where nothing can be made', (t) => {
+    const { exit, stderr } = ground(t).run(['init', '-p', '/proc/x/y']);
+    assert.equal(exit, 1);
+    assert.match(stderr, /^worker: make an environment in "\/proc\/x\/y": .*nothing can be made in "\/proc"/);
+  });
+
   test('a second worker is refused with the pid of the first, which runs on', (t) => {
     const { run, up } = ground(t);
     const { pid } = up();
