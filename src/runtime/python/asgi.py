@@ -1,5 +1,7 @@
 """ASGI applications, by version 3.0 of its specification: HTTP and lifespan."""
+import os
 import sys
+from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
 
 from cancel import Cancelled
 from faults import report
@@ -96,6 +98,10 @@ def _text(value):
     return value.decode('latin-1')
 
 
+# The worker is gone when an application is told to shut down: nobody else would end one that does not.
+_SHUTDOWN_S = 2
+
+
 class Lifespan:
     """An application's own beginning and end. One that does not know of it does without."""
 
@@ -119,6 +125,8 @@ class Lifespan:
 
     async def stop(self):
         if self._supported and not self._task.done():
+            signal(SIGALRM, _too_late)  # also comes to one that blocks the loop
+            setitimer(ITIMER_REAL, _SHUTDOWN_S)
             await self._tell('shutdown')
 
     async def _tell(self, phase):
@@ -147,3 +155,8 @@ class Lifespan:
         elif kind == 'lifespan.shutdown.failed':
             print(f'the ASGI application could not shut down: {message.get("message", "")}', file=sys.stderr, flush=True)
         self._heard.set()
+
+
+def _too_late(*_):
+    os.write(2, b'the ASGI application did not shut down within %d s, ending it\n' % _SHUTDOWN_S)
+    os._exit(1)

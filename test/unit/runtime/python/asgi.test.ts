@@ -235,6 +235,16 @@ test('lifespan: startup before the first request, its state in every scope, shut
   assert.equal(await leaf.hangUp(), 0);
 });
 
+// Nobody is there to end it: the worker is gone when it hangs up.
+test('an application that does not shut down, waiting or working, is ended', async (t) => {
+  for (const forever of ['await asyncio.Event().wait()', 'while True: pass']) {
+    const leaf = await leafOf(t, `import asyncio\n${lifespan(complete, forever)}`);
+    await leaf.call();
+    assert.equal(await leaf.hangUp(), 1);
+    assert.match(await leaf.stderr, /the ASGI application did not shut down within 2 s, ending it\n$/);
+  }
+});
+
 const starts: Readonly<Record<string, readonly [onStartup: string, body: RegExp]>> = {
   'that fails to start up': [
     'await send({"type": "lifespan.startup.failed", "message": "no database"})',
