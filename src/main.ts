@@ -1,8 +1,10 @@
 // Constructs the worker and wires its parts; runs until it is told to stop.
-import { mkdirSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config/load.ts';
+import { makeDirectory } from './config/make-directory.ts';
 import { adminAccess } from './http/admin/access.ts';
 import { dashboard, errorText } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
@@ -51,7 +53,7 @@ const closeLimitMs = 30_000;
 
 export async function runWorker(config: Config): Promise<void> {
   process.umask(0o022); // sandboxes read what is generated here
-  const stop = stopSignal(); // from the start: a signal that comes while it starts must not leave a half-made worker
+  const signals = new Signals(); // from the start: a signal that comes while it starts must not leave a half-made worker
   const { log, flush } = openLog(config.log_output);
   const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
     headerBytes: config.limits.header_kb * 1024,
@@ -72,9 +74,17 @@ export async function runWorker(config: Config): Promise<void> {
     lambdaZygotes: config.lambda_zygotes === 'auto' ? mostLambdaZygotes : 0,
     log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
   });
+  signals.onSecond = (signal) => {
+    backend.kill();
+    log.error(
+      `${signal}: told a second time, ending at once: calls are cut; cgroups, the socket and what was half unpacked are left, which the next start or worker force-cleanup removes`,
+    );
+    flush();
+    process.exit(128 + constants.signals[signal]);
+  };
   const pool = new UnpackPool();
   const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
-  mkdirSync(config.registry, { recursive: true });
+  makeDirectory(config.registry);
   const directory = new DirectoryRegistry({ dir: config.registry, store, pool });
   const recorder = new Recorder({ traced: config.trace.requests });
   const output = new Output();
@@ -173,6 +183,7 @@ export async function runWorker(config: Config): Promise<void> {
         exists: (name) => (sock ?? shelf).has(name),
         status: () => catalog.status(),
         details: () => catalog.details(),
+        memory: () => backend.memory(),
       }),
       dashboard: dashboard(board),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
@@ -206,7 +217,7 @@ export async function runWorker(config: Config): Promise<void> {
   const host = config.worker_url.includes(':') ? `[${config.worker_url}]` : config.worker_url;
   process.stdout.write(`listening on http://${host}:${listening.port} (${engine.name})\n`);
 
-  const signal = await stop;
+  const signal = await signals.first;
   if (config.drain_ms > 0) {
     state = 'draining';
     log.info(`${signal}: draining for ${config.drain_ms} ms, /status says so`);
@@ -239,13 +250,26 @@ function late(ms: number): Promise<false> {
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */
 function claim(native: Native, workerDir: string): void {
-  mkdirSync(workerDir, { recursive: true });
+  makeDirectory(workerDir);
   if (!native.lock(openSync(join(workerDir, 'lock'), 'a', 0o600)))
     throw new Error(`use worker_dir "${workerDir}": another worker runs in it`);
 }
 
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-  });
+class Signals {
+  /** The one that tells it to stop. */
+  readonly first: Promise<NodeJS.Signals>;
+  /** Whoever sends a second one does not want to wait. */
+  onSecond: ((signal: NodeJS.Signals) => void) | undefined;
+
+  constructor() {
+    this.first = new Promise((resolve) => {
+      let told = false;
+      const tell = (signal: NodeJS.Signals): void => {
+        if (told) this.onSecond?.(signal);
+        else resolve(signal);
+        told = true;
+      };
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, tell);
+    });
+  }
 }

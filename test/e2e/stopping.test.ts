@@ -2,16 +2,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { raw, request } from '../unit/http/serving.ts';
 import { echo, slow, stuck, who } from './lambdas.ts';
-import { alive, cgroups, inside } from './traces.ts';
+import { alive, cgroups, inside, mounts } from './traces.ts';
 import { needsRoot, startWorker, type Worker } from './worker.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -25,6 +26,12 @@ async function runToEnd(t: TestContext, config: unknown): Promise<{ code: number
   t.after(() => child.kill('SIGKILL'));
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { code, stdout, stderr };
+}
+
+/** `worker force-cleanup`. */
+async function cleanUp({ dir }: Worker): Promise<void> {
+  const child = spawn(process.execPath, [main, 'force-cleanup', '-c', join(dir, 'config.json')], { stdio: 'ignore' });
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
 }
 
 function nothingLeft(worker: Worker, pids: readonly number[]): void {
@@ -89,17 +96,30 @@ test('a call that does not end holds a stopping worker no longer than its time l
   nothingLeft(worker, pids);
 });
 
-test('a second SIGTERM ends it at once, and no sandbox outlives it', needsRoot, async (t) => {
+test('a second signal ends it at once, and no sandbox outlives it', needsRoot, async (t) => {
   const worker = await startWorker(t, { lambdas: { stuck }, config: { limits: { runtime_sec: 600 } } });
-  const call = worker.call('stuck', {}).catch((error: unknown) => error);
-  await worker.logged(({ msg }) => msg === 'begun');
-  const pids = inside(worker);
-  process.kill(worker.pid, 'SIGTERM');
-  await worker.logged(({ msg }) => msg.startsWith('SIGTERM'));
-  assert.notEqual(await worker.stop('SIGTERM'), 0);
-  await call;
+  const before = mounts();
+  for (const [second, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    const one = code === 143 ? worker : await startWorker(t, { dir: worker.dir, config: { limits: { runtime_sec: 600 } } });
+    const call = one.call('stuck', {}).catch((error: unknown) => error);
+    await one.logged(({ msg }) => msg === 'begun');
+    const pids = inside(one);
+    assert.ok(pids.length >= 2);
+    process.kill(one.pid, 'SIGTERM');
+    await one.logged(({ msg }) => msg.startsWith('SIGTERM'));
+    assert.equal(await one.stop(second), code);
+    assert.ok(one.log.some(({ msg }) => msg.startsWith(`${second}: told a second time`) && msg.includes('worker force-cleanup removes')));
+    await call;
+    while (alive(pids).length > 0) await setImmediate(); // they were killed, and take their time to end
+    assert.equal(mounts(), before);
+  }
+  await cleanUp(worker);
+  assert.deepEqual(cgroups(worker), []);
+  assert.deepEqual(readdirSync(worker.workerDir).includes('ol.sock'), false);
   const again = await startWorker(t, { dir: worker.dir, lambdas: { echo } });
-  assert.deepEqual(alive(pids), []);
   assert.equal((await again.call('echo', {})).status, 200);
 });
 

@@ -40,6 +40,11 @@ export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
+/** How many mounts a process sees. */
+export function mounts(pid: number | 'self' = 'self'): number {
+  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n').length - 1;
+}
+
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }

@@ -21,15 +21,17 @@ export interface ObservingOptions {
   exists(name: string): boolean;
   status(): CatalogStatus;
   details(): readonly LambdaDetails[];
+  /** Bytes that each sandbox uses, by its id. */
+  memory(): ReadonlyMap<string, number>;
 }
 
 export type Observing = Readonly<Record<'stats' | 'metrics' | 'debug' | 'trace' | 'cpuStart' | 'cpuStop' | 'heap' | 'logs', Answerer>>;
 
-export function observing({ recorder, metrics, profiler, output, exists, status, details }: ObservingOptions): Observing {
+export function observing({ recorder, metrics, profiler, output, exists, status, details, memory }: ObservingOptions): Observing {
   return {
     stats: () => ({ headers: [json], body: `${JSON.stringify(recorder.stats.snapshot())}\n` }),
     metrics: () => ({ headers: [['content-type', contentType]], body: metrics.text() }),
-    debug: () => ({ headers: [plain], body: debugText(status(), details()) }),
+    debug: () => ({ headers: [plain], body: debugText(status(), details(), memory()) }),
     trace: ({ query }) => {
       const requests = select(recorder.ring.list(), filterOf(query));
       return oneOf(query, 'format', ['ndjson', 'chrome']) === 'chrome'
@@ -54,17 +56,26 @@ export function observing({ recorder, metrics, profiler, output, exists, status,
 }
 
 /** A block a lambda, a line a sandbox. */
-function debugText({ lambdas, instances, queued, inFlight, room }: CatalogStatus, all: readonly LambdaDetails[]): string {
+function debugText(
+  { lambdas, instances, queued, inFlight, room }: CatalogStatus,
+  all: readonly LambdaDetails[],
+  used: ReadonlyMap<string, number>,
+): string {
   const mib = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MiB`;
   const head = `${lambdas} lambdas, ${instances} instances, ${queued} calls queued, ${inFlight} in flight, ${mib(room.takenBytes)} of ${mib(room.mostBytes)} taken\n`;
   const blocks = all.map(({ name, queued: waiting, calls, problem, runs, sandboxes }) => {
     const lines = sandboxes.map(
       ({ id, state, start, load, served, ageMs, digest }) =>
-        `  SANDBOX ${id}: ${state}, started ${start}, ${load} calls now, ${served} in all, ${(ageMs / 1000).toFixed(1)} s old, code ${digest.slice(0, 12)}\n`,
+        `  SANDBOX ${id}: ${state}, started ${start}, ${load} calls now, ${served} in all, ${(ageMs / 1000).toFixed(1)} s old, code ${digest.slice(0, 12)}, ${megabytes(used.get(id))} used\n`,
     );
     return `\nLAMBDA ${name}: ${waiting} queued, ${calls} calls, ${runs === undefined ? problem : `${mib(runs.memoryBytes)} a sandbox`}\n${lines.join('')}`;
   });
   return head + blocks.join('');
+}
+
+/** With a decimal: a sandbox shares most of what it has with its zygote. Undefined while it starts. */
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? 'memory not known' : `${(bytes / (1 << 20)).toFixed(1)} MiB`;
 }
 
 function filterOf(query: URLSearchParams): TraceFilter {

@@ -41,6 +41,10 @@ export class OwnZygotes {
     return known.pool;
   }
 
+  memory(): ReturnType<Pool['memory']> {
+    return [...this.#pools().map(([, pool]) => pool), ...this.#closing].flatMap((pool) => pool.memory());
+  }
+
   /** A sandbox of the lambda has loaded its handler in so many ms (0: it was loaded). */
   loaded(spec: SandboxSpec, runtime: Runtime, loadMs: number): void {
     if (!runtime.loadsInZygote || !spec.zygote || this.#most === 0 || loadMs === 0) return;

@@ -111,6 +111,13 @@ export class Pool implements LeafOwner {
     };
   }
 
+  /** Bytes that each of its sandboxes uses, by id. */
+  memory(): (readonly [id: string, bytes: number])[] {
+    return [...this.#leaves.keys()].flatMap(({ id, slot }) =>
+      slot === undefined ? [] : [[id, this.#options.cgroups.memory(slot.directory)] as const],
+    );
+  }
+
   /** Nothing more will be asked of it; what runs goes on. Resolves when nothing does. */
   async retire(): Promise<void> {
     this.#closed = true;

@@ -45,7 +45,7 @@ describe("the worker's own paths", needsRoot, () => {
   test('/debug has a line for each sandbox', async () => {
     assert.match(
       (await ask('/debug')).text,
-      /LAMBDA echo: 0 queued, 3 calls, 50 MiB a sandbox\n {2}SANDBOX \d+: (idle|frozen), started \w+, 0 calls now, 3 in all/,
+      /LAMBDA echo: 0 queued, 3 calls, 50 MiB a sandbox\n {2}SANDBOX \d+: (idle|frozen), started \w+, 0 calls now, 3 in all, .*, code [0-9a-f]{12}, \d+\.\d MiB used\n/,
     );
   });
 
