@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,6 +176,21 @@ test('a port that is taken: it says so, ends with 1 and leaves nothing', needsRo
   assert.equal(code, 1);
   assert.match(stderr, new RegExp(`listen on 127\\.0\\.0\\.1:${port}: the port is taken`));
   assert.deepEqual(cgroups({ workerDir }), []);
+});
+
+test('a base without Python: it says so, ends with 1 and leaves nothing', needsRoot, async (t) => {
+  const base = mkdtempSync(join(tmpdir(), 'sock-e2e-base-'));
+  t.after(() => rmSync(base, { recursive: true, force: true }));
+  for (const dir of ['usr', 'etc']) mkdirSync(join(base, dir));
+  const workerDir = join(base, 'worker');
+  const { code, stdout, stderr } = await runToEnd(t, { worker_port: 0, sandbox: 'sock', sock_base_path: base, worker_dir: workerDir });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /execute the program \(is it inside the base root filesystem\?\) .*"\/usr\/bin\/python3": No such file or directory/,
+  );
+  assert.deepEqual(cgroups({ workerDir }), []);
+  assert.doesNotMatch(stdout, /ignoring/);
 });
 
 test('a config that cannot be used ends with 2 and says what is wrong', needsRoot, async (t) => {

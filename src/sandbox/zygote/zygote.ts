@@ -43,6 +43,12 @@ const firstInside = 1000;
 /** An interpreter takes 30 ms to start, and seconds on an emulated machine. */
 const startLimitMs = 60_000;
 
+interface Spawned {
+  readonly process: NativeProcess;
+  readonly control: number;
+  readonly ended: Promise<void>;
+}
+
 export class Zygote {
   readonly slots: Slots;
   readonly #options: ZygoteOptions;
@@ -65,7 +71,7 @@ export class Zygote {
     ]);
     const { directory, self } = cgroups.zygote(options.name, uids.first);
     this.#directory = directory;
-    const { process, control, ended } = this.#spawn(self);
+    const { process, control, ended } = this.#spawnedOrNothing(self);
     this.#process = process;
     this.#ended = ended;
     const late = setTimeout(() => this.#onGone(`it does not serve after ${startLimitMs / 1000} s`), startLimitMs).unref();
@@ -131,7 +137,18 @@ export class Zygote {
     this.#options.native.destroyCgroup(this.#directory, 10_000);
   }
 
-  #spawn(cgroupDirectory: string): { process: NativeProcess; control: number; ended: Promise<void> } {
+  /** What is made for a process that cannot be started does not stay. */
+  #spawnedOrNothing(cgroupDirectory: string): Spawned {
+    try {
+      return this.#spawn(cgroupDirectory);
+    } catch (cause) {
+      closeSync(this.#userNamespace);
+      this.#options.native.destroyCgroup(this.#directory, 10_000);
+      throw cause;
+    }
+  }
+
+  #spawn(cgroupDirectory: string): Spawned {
     const { native, root, base, staging, program, onLine } = this.#options;
     const cgroup = openSync(cgroupDirectory, 'r');
     const mounts: [number, string][] = [];
