@@ -1,7 +1,10 @@
 // The registry over HTTP: what is put there is called at once, and the calls that are under way are not disturbed.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { tarGz } from '../../unit/registry/archives.ts';
 import { needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
@@ -83,4 +86,27 @@ describe('the registry over HTTP', needsRoot, () => {
       [],
     );
   });
+});
+
+test('a registry that is full says so with 507, and what is in it stays', needsRoot, async (t) => {
+  const registry = mkdtempSync(join(tmpdir(), 'sock-e2e-full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', registry]);
+  try {
+    const worker = await startWorker(t, { config: { registry } });
+    const put = (value: string, more: Uint8Array) =>
+      worker.call('', tarGz({ name: 'f.py', content: `def f(event): return "${value}"\n` }, { name: 'data', content: more }), {
+        path: '/registry/x',
+      });
+    assert.equal((await put('one', randomBytes(1000))).status, 201);
+    const full = await put('two', randomBytes(1 << 20));
+    assert.deepEqual([full.status, full.json<{ error: { code: string } }>().error.code], [507, 'registry-full']);
+    assert.ok(!full.text.includes(registry));
+    assert.equal((await worker.call('x', {})).text, '"one"');
+    assert.equal((await put('three', randomBytes(1000))).status, 201);
+    assert.equal((await worker.call('x', {})).text, '"three"');
+    assert.equal(await worker.stop(), 0);
+  } finally {
+    execFileSync('umount', [registry]);
+    rmdirSync(registry);
+  }
 });

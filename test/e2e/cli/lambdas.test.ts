@@ -1,9 +1,11 @@
 // From code to an answer: new, pull, admin install.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { runtimes } from '../../../src/cli/new/runtimes.ts';
 import { needsRoot } from '../worker.ts';
 import { ground } from './ground.ts';
@@ -73,6 +75,53 @@ describe('lambdas', needsRoot, () => {
     const { exit, stderr } = ground(t).run(['logs', 'hello', '-p', 'env']);
     assert.equal(exit, 1);
     assert.match(stderr, /no worker runs in .*log_output/);
+  });
+
+  test('beside a worker that runs: install takes over at once, pull brings code, logs -f follows until the worker ends', async (t) => {
+    const { run, start, up, call, dir } = ground(t);
+    const code = join(dir, 'hello');
+    mkdirSync(code);
+    const install = (n: number) => {
+      writeFileSync(join(code, 'f.py'), `def f(event):\n  print("said", event["n"])\n  return ${n}\n`);
+      return run(['admin', 'install', '-p', 'env', code]);
+    };
+    const { url } = up();
+    for (const n of [1, 2]) {
+      const { exit, stdout, stderr } = install(n);
+      assert.deepEqual([exit, stdout, stderr], [0, 'Successfully installed lambda function: hello\n', '']);
+      assert.deepEqual(await call(url, 'hello', { n }), { status: 200, text: `${n}` });
+    }
+    writeFileSync(join(code, 'ol.yaml'), 'limts: {}\n');
+    const wrong = install(3);
+    assert.equal(wrong.exit, 1);
+    assert.match(wrong.stderr, /install "hello": .*ol\.yaml: .*limts/);
+    assert.equal((await call(url, 'hello', { n: 3 })).text, '2');
+
+    writeFileSync(join(dir, 'env/registry/pulled.py'), 'def f(event): return 1\n');
+    const names = () => readdirSync(join(dir, 'env/worker/store/names'));
+    assert.ok(!names().includes('pulled'));
+    const pulled = run(['pull', 'pulled', 'nobody', '-p', 'env']);
+    assert.deepEqual([pulled.exit, pulled.stdout], [1, 'pulled: its code is on the node\n']);
+    assert.match(pulled.stderr, /pull "nobody": no such lambda in the registry/);
+    while (!names().includes('pulled')) await setImmediate(); // a name is written in the turn after
+
+    const lines = run(['logs', 'hello', '-n', '1', '-p', 'env']).stdout;
+    assert.match(lines, /^\S+ \S+ stdout: said 3\n$/);
+    assert.match(run(['logs', 'nobody', '-p', 'env']).stderr, /no such lambda/);
+    const following = start(['logs', 'hello', '-f', '-n', '1', '-p', 'env']);
+    t.after(() => following.kill('SIGKILL'));
+    const closed = once(following, 'close');
+    let said = '';
+    let called = false;
+    let stopping = false;
+    for await (const chunk of following.stdout) {
+      said += chunk;
+      if (!called) called = (await call(url, 'hello', { n: 4 })).status === 200;
+      if (!stopping && said.includes('said 4')) stopping = run(['down', '-p', 'env']).exit === 0;
+    }
+    assert.match(said, /stdout: said 3\n.*stdout: said 4\n$/);
+    assert.ok(stopping);
+    await closed;
   });
 
   test('new writes one that answers, for each runtime', async (t) => {

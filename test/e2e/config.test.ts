@@ -1,0 +1,120 @@
+// Keys of config.json, as callers and administrators of the worker see what they do. (Those of limits: isolation/; of instances: instances.test.ts.)
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { echo } from './lambdas.ts';
+import { needsRoot, startWorker, type Worker } from './worker.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+function scratch(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'sock-e2e-config-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+test('sock_base_path: sandboxes see the /usr of that directory, and what they need of its /etc', needsRoot, async (t) => {
+  const base = scratch(t);
+  for (const dir of ['usr', 'etc']) mkdirSync(join(base, dir));
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) if (existsSync(`/${name}`)) symlinkSync(readlinkSync(`/${name}`), join(base, name));
+  copyFileSync('/etc/ld.so.cache', join(base, 'etc/ld.so.cache'));
+  writeFileSync(join(base, 'etc/services'), 'of-the-base 1/tcp\n');
+  execFileSync('mount', ['-t', 'overlay', '-o', `lowerdir=${marked(t)}:/usr`, 'overlay', join(base, 'usr')]);
+  try {
+    const lambdas = { reads: 'def f(event):\n  return [open(path).read() for path in event]\n' };
+    const worker = await startWorker(t, { lambdas, config: { sock_base_path: base } });
+    const answer = await worker.call('reads', ['/usr/of-the-base', '/etc/services']);
+    assert.deepEqual(answer.json(), ['marked\n', 'of-the-base 1/tcp\n']);
+    assert.equal(await worker.stop(), 0);
+  } finally {
+    execFileSync('umount', [join(base, 'usr')]);
+  }
+});
+
+/** A directory with a file that the host's /usr has not. */
+function marked(t: TestContext): string {
+  const dir = scratch(t);
+  chmodSync(dir, 0o755); // what is laid over gives its mode
+  writeFileSync(join(dir, 'of-the-base'), 'marked\n');
+  return dir;
+}
+
+test('limits.header_kb: a larger head is 431, one up to it reaches the lambda', needsRoot, async (t) => {
+  const lambdas = { length: 'def f(event, context):\n  return len(context.headers["x-long"])\n' };
+  const asked = (worker: Worker) => (header: string) => worker.call('length', {}, { headers: { 'x-long': header } });
+  const least = asked(await startWorker(t, { lambdas }));
+  const most = asked(await startWorker(t, { lambdas, config: { limits: { header_kb: 64 } } }));
+  assert.equal((await least('a'.repeat(15_000))).text, '15000');
+  assert.equal((await least('a'.repeat(17_000))).status, 431);
+  assert.equal((await most('a'.repeat(60_000))).text, '60000');
+  // A quote takes two bytes on its way to the lambda, and a head has to fit into 64 KiB there.
+  const over = await most('"'.repeat(40_000));
+  assert.deepEqual([over.status, over.json<{ error: { code: string } }>().error.code], [431, 'head-too-large']);
+});
+
+test('trace.requests: so many are kept', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { echo }, config: { trace: { requests: 2 } } });
+  for (const id of ['a', 'b', 'c']) await worker.call('echo', {}, { headers: { 'x-request-id': id } });
+  const { text } = await worker.call('', undefined, { path: '/trace', method: 'GET' });
+  const ids = text
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { requestId: string }).requestId);
+  assert.deepEqual(ids, ['b', 'c']);
+});
+
+test('log_output: a file, or nowhere', needsRoot, async (t) => {
+  const file = join(scratch(t), 'worker.log');
+  const lambdas = { says: 'def f(event):\n  print("said")\n' };
+  for (const log_output of [file, false]) {
+    const worker = await startWorker(t, { lambdas, config: { log_output } });
+    assert.equal((await worker.call('says', {})).status, 200);
+    assert.equal(await worker.stop(), 0);
+    assert.deepEqual([worker.stdout.length, worker.stderr], [1, []]); // where it listens
+  }
+  assert.equal(readFileSync(file, 'utf8').match(/"msg":"said"/g)?.length, 1);
+});
+
+test(
+  'without options it reads config.json where it is started; a registry in worker_dir outlives the worker, and a kill',
+  needsRoot,
+  async (t) => {
+    const dir = scratch(t);
+    writeFileSync(join(dir, 'config.json'), JSON.stringify({ worker_port: '0', sandbox: 'sock' }));
+    mkdirSync(join(dir, 'worker/registry'), { recursive: true });
+    writeFileSync(join(dir, 'worker/registry/echo.py'), echo);
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      const child = spawn(process.execPath, [main], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] });
+      t.after(() => child.kill('SIGKILL'));
+      const ended = once(child, 'exit');
+      let said = '';
+      for await (const chunk of child.stdout) {
+        said += chunk;
+        const [, url] = /^listening on (\S+) /m.exec(said) ?? [];
+        if (url === undefined) continue;
+        const reply = await fetch(`${url}/run/echo`, { method: 'POST', body: '[1]' });
+        assert.deepEqual([reply.status, await reply.text()], [200, '[1]']);
+        child.kill(signal);
+        break;
+      }
+      assert.deepEqual(await ended, signal === 'SIGTERM' ? [0, null] : [null, signal]);
+    }
+    assert.equal(readFileSync(join(dir, 'worker/registry/echo.py'), 'utf8'), echo);
+  },
+);
