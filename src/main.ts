@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config/load.ts';
 import { makeDirectory } from './config/make-directory.ts';
 import { adminAccess } from './http/admin/access.ts';
-import { dashboard, errorText } from './http/admin/dashboard.ts';
+import { dashboard } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
 import { observing } from './http/admin/observing.ts';
 import { checkSettings } from './http/admin/ol-config.ts';
@@ -159,7 +159,6 @@ export async function runWorker(config: Config): Promise<void> {
     totals: counts,
     lambdas: () => catalog.details(),
     backend: () => backend.status(),
-    message: errorText,
   });
   const paths = new Paths({
     access: adminAccess({ adminApi: config.adminApi, token: config.admin_token, host: config.worker_url }),
@@ -197,9 +196,9 @@ export async function runWorker(config: Config): Promise<void> {
     bodyLimit: limits.body_mb * mib,
     forceStart: config.force_start,
     sampled: config.trace.requests > 0,
-    record: (finished) => {
+    record: (finished, error) => {
       recorder.record(finished);
-      board.note(finished);
+      if (error !== undefined) board.note(finished, error.message);
     },
     log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
   };

@@ -33,7 +33,7 @@ export interface InvocationFrom {
   /** When the request came: milliseconds of performance.now(). */
   readonly began: number;
   readonly trace: Trace;
-  readonly deps: { record(finished: Finished): void; log(entry: LogEntry): void };
+  readonly deps: { record(finished: Finished, error: WorkerError | undefined): void; log(entry: LogEntry): void };
 }
 
 export class Invocation implements Call {
@@ -165,7 +165,7 @@ export class Invocation implements Call {
   #record(start: StartClass | undefined, failed: WorkerError | undefined): void {
     const { head, body, phases } = this;
     const error = this.#gone ? clientGone : failed;
-    this.#from.deps.record({
+    const finished: Finished = {
       requestId: head.id,
       lambda: this.lambda,
       method: head.method,
@@ -180,7 +180,8 @@ export class Invocation implements Call {
       bytesOut: this.#bytesOut,
       sandbox: this.sandbox,
       trace: this.#from.trace,
-    });
+    };
+    this.#from.deps.record(finished, error);
   }
 
   #tell(level: LogEntry['level'], message: string, cause: unknown): void {

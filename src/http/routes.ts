@@ -28,7 +28,7 @@ export interface RouteDeps {
   /** Whether traces that begin here are said to be kept. */
   readonly sampled: boolean;
   /** Called once for each request that is none of the worker's own paths. */
-  record(finished: Finished): void;
+  record(finished: Finished, error: WorkerError | undefined): void;
   log(entry: LogEntry): void;
 }
 
@@ -132,7 +132,7 @@ function refuse(deps: RouteDeps, request: Begun, lambda: string | undefined, err
 function recordRefused({ record }: RouteDeps, request: Begun, lambda: string | undefined, error: WorkerError): void {
   const { exchange, asker, began, phases } = request;
   phases.mark('receive');
-  record({
+  const finished: Finished = {
     requestId: asker.requestId,
     lambda,
     method: exchange.method,
@@ -147,7 +147,8 @@ function recordRefused({ record }: RouteDeps, request: Begun, lambda: string | u
     bytesOut: 0,
     sandbox: undefined,
     trace: undefined,
-  });
+  };
+  record(finished, error);
 }
 
 function send(exchange: Exchange, { status, headers, body }: ErrorReply): void {

@@ -1,8 +1,8 @@
 // The dashboard: a page that tells nothing by itself, so that a browser can load it before it has the admin token, and the numbers that it asks for.
-import { type ErrorCode, WorkerError } from '../../errors.ts';
+import { WorkerError } from '../../errors.ts';
 import type { Dashboard } from '../../observe/dashboard/dashboard.ts';
 import type { Asked } from '../../observe/dashboard/data.ts';
-import { type Finished, starts } from '../../observe/finished.ts';
+import { starts } from '../../observe/finished.ts';
 import { json } from '../error-reply.ts';
 import type { Answerer } from './route.ts';
 
@@ -22,11 +22,6 @@ export function dashboard(of: Dashboard): DashboardAnswerers {
     },
     data: ({ query }) => ({ headers: [json, ['cache-control', 'no-store']], body: JSON.stringify(of.data(asked(query))) }),
   };
-}
-
-/** What is generally said of a request that failed like this one. */
-export function errorText({ errorCode }: Finished): string {
-  return new WorkerError(errorCode as ErrorCode).message; // nothing else is recorded
 }
 
 function asked(query: URLSearchParams): Asked {

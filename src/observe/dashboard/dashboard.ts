@@ -7,6 +7,7 @@ import type { Finished } from '../finished.ts';
 import type { Recorder } from '../recorder.ts';
 import { type Asked, type Data, data } from './data.ts';
 import { Minute } from './minute.ts';
+import { type Failed, shortened } from './requests.ts';
 import { Samples } from './samples.ts';
 import type { LambdaView, Totals } from './views.ts';
 
@@ -19,8 +20,6 @@ export interface DashboardOptions {
   readonly lambdas: () => readonly LambdaView[];
   /** What the backend says of itself. */
   readonly backend: () => Readonly<Record<string, unknown>>;
-  /** What is to be said of a request that failed. Asked when somebody looks. */
-  readonly message: (finished: Finished) => string;
 }
 
 export interface Asset {
@@ -47,7 +46,7 @@ export class Dashboard {
   readonly #assets: ReadonlyMap<string, Asset>;
   readonly #minute = new Minute();
   readonly #samples = new Samples();
-  readonly #failed: Finished[] = [];
+  readonly #failed: Failed[] = [];
 
   constructor(options: DashboardOptions) {
     this.#options = options;
@@ -61,10 +60,9 @@ export class Dashboard {
     );
   }
 
-  /** To be called for each request, after the recorder. */
-  note(finished: Finished): void {
-    if (finished.errorCode === undefined) return;
-    this.#failed.push(finished);
+  /** To be called for each request that failed, with what its caller was told. */
+  note(finished: Finished, message: string): void {
+    this.#failed.push({ finished, message: shortened(message) });
     if (this.#failed.length > failuresKept) this.#failed.shift();
   }
 
@@ -104,14 +102,13 @@ export class Dashboard {
   }
 
   data(asked: Asked): Data {
-    const { recorder, state, totals, lambdas, backend, message } = this.#options;
+    const { recorder, state, totals, lambdas, backend } = this.#options;
     return data(asked, {
       now: performance.now(),
       recorder,
       minute: this.#minute,
       samples: this.#samples,
       failed: this.#failed,
-      message,
       state: state(),
       totals: totals(),
       lambdas: lambdas(),

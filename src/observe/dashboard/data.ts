@@ -5,7 +5,7 @@ import type { Recorder } from '../recorder.ts';
 import { select } from '../traces.ts';
 import { type LambdaRow, lambdaRows } from './lambdas.ts';
 import type { Minute } from './minute.ts';
-import { type ShownError, type ShownRequest, shownError, shownRequest } from './requests.ts';
+import { type Failed, type ShownError, type ShownRequest, shownError, shownRequest } from './requests.ts';
 import type { Sample, Samples } from './samples.ts';
 import { type LambdaView, type Totals, type Zygotes, zygotes } from './views.ts';
 
@@ -24,8 +24,7 @@ export interface Sources {
   readonly minute: Minute;
   readonly samples: Samples;
   /** The last ones, oldest first. */
-  readonly failed: readonly Finished[];
-  readonly message: (finished: Finished) => string;
+  readonly failed: readonly Failed[];
   /** `ready`, or what it does instead. */
   readonly state: string;
   readonly totals: Totals;
@@ -113,7 +112,7 @@ export function data(asked: Asked, of: Sources): Data {
     requests: requests(ring, asked).map(shownRequest),
     errors: {
       byCode: Object.fromEntries(recorder.errors),
-      recent: of.failed.filter(({ ended }) => ended > asked.since).map((failed) => shownError(failed, of.message(failed))),
+      recent: of.failed.filter(({ finished }) => finished.ended > asked.since).map(shownError),
     },
     lambdas: lambdaRows(recorder.table, lambdas),
   };

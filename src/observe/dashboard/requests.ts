@@ -27,6 +27,12 @@ export interface ShownError extends ShownRequest {
   readonly message: string;
 }
 
+/** A request that failed, and what its caller was told. */
+export interface Failed {
+  readonly finished: Finished;
+  readonly message: string;
+}
+
 /** UTF-16 units. */
 const longest = { path: 300, message: 4000 } as const;
 const tenthsPerMs = 10_000;
@@ -53,8 +59,13 @@ export function shownRequest(request: Finished): ShownRequest {
   };
 }
 
-export function shownError(request: Finished, message: string): ShownError {
-  return { ...shownRequest(request), message: message.slice(0, longest.message) };
+export function shownError({ finished, message }: Failed): ShownError {
+  return { ...shownRequest(finished), message };
+}
+
+/** A copy: what is cut from a larger string keeps all of that in memory (V8's sliced strings). */
+export function shortened(message: string): string {
+  return message.length > longest.message ? Buffer.from(message.slice(0, longest.message), 'utf16le').toString('utf16le') : message;
 }
 
 /** Their ends are rounded, not their lengths, so that the sum is right; what came after the last one, the sending, is there as well. */

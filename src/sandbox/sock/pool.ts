@@ -29,6 +29,8 @@ export interface PoolOptions {
 export interface PoolStatus {
   readonly zygote: ZygoteKeeper['at'];
   readonly standbys: number;
+  /** Standbys that are being made. */
+  readonly starting: number;
   readonly sandboxes: number;
   readonly slots: Slots['counts'] | undefined;
 }
@@ -106,6 +108,7 @@ export class Pool implements LeafOwner {
     return {
       zygote: this.#keeper.at,
       standbys: this.#standbys.count,
+      starting: this.#standbys.coming,
       sandboxes: this.#leaves.size - this.#standbys.count,
       slots: this.#keeper.serving?.slots.counts,
     };

@@ -45,6 +45,11 @@ export class Standbys {
     else this.#long.refresh();
   }
 
+  /** Being made. */
+  get coming(): number {
+    return this.#coming.size;
+  }
+
   /** The newest: its memory is the warmest. */
   take(): Leaf | undefined {
     return this.#ready.pop();

@@ -27,7 +27,6 @@ test('names, messages, paths, ids, states', needsBrowser, async (t) => {
       { name: '__proto__', busy: 0, idle: 0, frozen: 0, queued: 0, problem: undefined },
     ],
     backend: () => ({ runtimes: { [`${markup} runtime`]: { zygote: `${markup} zygote` } }, limitsNotEnforced: [`${markup} limit`] }),
-    message: () => `${markup} message\n${markup} more`,
   });
   const failed = {
     lambda,
@@ -37,7 +36,7 @@ test('names, messages, paths, ids, states', needsBrowser, async (t) => {
     method: `${markup} method`,
     path: `/${markup}`,
   };
-  record(finished({ ...failed, phases: [[`${markup} phase`, 1]], sandbox: `${markup} box` }));
+  record(finished({ ...failed, phases: [[`${markup} phase`, 1]], sandbox: `${markup} box` }), `${markup} message\n${markup} more`);
   const page = await (await startChromium(t)).open(url);
   await page.until(`document.querySelector('#requests button')`);
   await page.evaluate(`document.querySelector('#requests button').click(); document.querySelector('#errors summary').click()`);

@@ -44,7 +44,7 @@ describe('the page', needsBrowser, () => {
     await page.until(`${text('errors')}.includes('which-failed')`);
     assert.equal(await page.evaluate(term('error-codes', 'handler-raised')), '2');
     const summary = await page.evaluate<string>(`document.querySelector('#errors summary').innerText`);
-    assert.match(summary, /500 handler-raised\s+failing\s+the handler raised an exception/);
+    assert.match(summary, /500 handler-raised\s+failing\s+ValueError: no$/);
   });
 
   test('shows calls that are under way, and those that wait', async () => {

@@ -1,7 +1,7 @@
 // The page over counts that a test makes up, served as the worker serves it.
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { dashboard, errorText } from '../../../src/http/admin/dashboard.ts';
+import { dashboard } from '../../../src/http/admin/dashboard.ts';
 import { Paths } from '../../../src/http/admin/paths.ts';
 import { Dashboard, type DashboardOptions } from '../../../src/observe/dashboard/dashboard.ts';
 import type { Finished } from '../../../src/observe/finished.ts';
@@ -11,7 +11,7 @@ import { never, serve } from '../../unit/http/serving.ts';
 export interface Stage {
   readonly url: string;
   /** As the worker does with a request that has ended. */
-  record(finished: Finished): void;
+  record(finished: Finished, error: string): void;
 }
 
 export async function stage(t: TestContext, given: Partial<DashboardOptions> = {}): Promise<Stage> {
@@ -30,7 +30,6 @@ export async function stage(t: TestContext, given: Partial<DashboardOptions> = {
     }),
     lambdas: () => [],
     backend: () => ({}),
-    message: errorText,
     ...given,
   });
   const { page, asset, data } = dashboard(board);
@@ -46,9 +45,9 @@ export async function stage(t: TestContext, given: Partial<DashboardOptions> = {
   const { url } = await serve(t, (exchange) => void paths.serve(exchange, { requestId: 'r', accept: '' }, 'tcp'));
   return {
     url: `${url}/dashboard`,
-    record: (finished) => {
+    record: (finished, error) => {
       recorder.record(finished);
-      board.note(finished);
+      board.note(finished, error);
     },
   };
 }

@@ -22,7 +22,6 @@ function worker(given: Partial<Sources> = {}) {
         minute,
         samples,
         failed: [],
-        message: () => '',
         state: 'ready',
         totals: { busy: 0, idle: 0, frozen: 0, inFlight: 0, queued: 0, room: { takenBytes: 0, mostBytes: 0, waiting: 0, evictions: 0 } },
         lambdas: [],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { shownError, shownRequest } from '../../../src/observe/dashboard/requests.ts';
+import { shortened, shownError, shownRequest } from '../../../src/observe/dashboard/requests.ts';
 import { finished } from './finished.ts';
 
 test('phases add up to the request, to the tenth of a microsecond, whatever they are', () => {
@@ -36,7 +36,7 @@ test('what follows the last phase is the sending', () => {
 
 test('what callers make long is shown short', () => {
   const request = finished({ path: `/${'x'.repeat(9000)}`, errorCode: 'handler-raised' });
-  const { path, message, error } = shownError(request, 'y'.repeat(9000));
+  const { path, message, error } = shownError({ finished: request, message: shortened(`\ud800${'y'.repeat(9000)}`) });
   assert.deepEqual([path?.length, message.length, error], [300, 4000, 'handler-raised']);
 });
 

@@ -24,7 +24,6 @@ function made() {
       count({ busy: 0, idle: 0, frozen: 0, inFlight: 0, queued: 0, room: { takenBytes: 0, mostBytes: 0, waiting: 0, evictions: 0 } }),
     lambdas: () => count([]),
     backend: () => count({}),
-    message: ({ requestId }) => count(`about ${requestId}`),
   });
   return { dashboard, asked: () => asked };
 }
@@ -90,7 +89,7 @@ test('its files take nothing from elsewhere, make no markup of text, and are in 
 test('nothing is asked of anybody until somebody looks', () => {
   const { dashboard, asked } = made();
   dashboard.page();
-  for (let i = 0; i < 100; i++) dashboard.note(finished({ errorCode: 'queue-full' }));
+  for (let i = 0; i < 100; i++) dashboard.note(finished({ errorCode: 'queue-full' }), 'the queue is full');
   assert.equal(asked(), 0);
   dashboard.data({ since: 0 });
   assert.ok(asked() > 0);
@@ -99,8 +98,7 @@ test('nothing is asked of anybody until somebody looks', () => {
 test('the last fifty errors are kept, with what is to be said of them', () => {
   const { dashboard } = made();
   for (let i = 0; i < 60; i++) {
-    dashboard.note(finished({ requestId: `failed-${i}`, errorCode: 'queue-full' }));
-    dashboard.note(finished());
+    dashboard.note(finished({ requestId: `failed-${i}`, errorCode: 'queue-full' }), `about failed-${i}`);
   }
   const { recent } = dashboard.data({ since: 0 }).errors;
   assert.deepEqual([recent.length, recent[0]?.id, recent.at(-1)?.message], [50, 'failed-10', 'about failed-59']);
