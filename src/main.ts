@@ -157,7 +157,7 @@ export async function runWorker(config: Config): Promise<void> {
     recorder,
     state: () => state,
     totals: counts,
-    lambdas: () => catalog.details(),
+    lambdas: catalog,
     backend: () => backend.status(),
   });
   const paths = new Paths({

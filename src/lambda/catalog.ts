@@ -54,8 +54,12 @@ export class Catalog {
   /** Totals. */
   status(): CatalogStatus {
     const totals = { instances: 0, busy: 0, idle: 0, frozen: 0, queued: 0, calls: 0 };
-    for (const { counts } of this.#lambdas.values()) for (const key of keys) totals[key] += counts[key];
+    for (const lambda of this.#lambdas.values()) lambda.addTo(totals);
     return { lambdas: this.#lambdas.size, ...totals, inFlight: this.#inFlight, room: this.#room.counts };
+  }
+
+  names(): Iterable<string> {
+    return this.#lambdas.keys();
   }
 
   /** Of all lambdas, or of one. */
@@ -123,8 +127,6 @@ export class Catalog {
     return call;
   }
 }
-
-const keys = ['instances', 'busy', 'idle', 'frozen', 'queued', 'calls'] as const satisfies readonly (keyof LambdaCounts)[];
 
 export interface CatalogStatus extends LambdaCounts {
   readonly lambdas: number;

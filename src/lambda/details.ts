@@ -15,6 +15,9 @@ export interface LambdaCounts {
   readonly calls: number;
 }
 
+/** Counts that are being summed up. */
+export type LambdaTotals = { -readonly [Key in keyof LambdaCounts]: number };
+
 export interface LambdaDetails extends LambdaCounts {
   readonly name: string;
   readonly sandboxes: readonly SandboxDetails[];

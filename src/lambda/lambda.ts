@@ -6,7 +6,7 @@ import { refusal } from './admission.ts';
 import type { Call } from './call.ts';
 import { CodeWatch, type CodeWatchOptions } from './code-watch.ts';
 import { type Deployment, deployment } from './deployment.ts';
-import { type LambdaCounts, type LambdaDetails, lambdaDetails } from './details.ts';
+import { type LambdaCounts, type LambdaDetails, type LambdaTotals, lambdaDetails } from './details.ts';
 import { Fleet, type FleetOptions } from './fleet.ts';
 import { place } from './placement.ts';
 import { CallQueue } from './queue.ts';
@@ -53,7 +53,21 @@ export class Lambda {
   }
 
   get counts(): LambdaCounts {
-    return { ...this.#fleet.counts, queued: this.#queue.length + this.#arrived, calls: this.#calls };
+    return this.addTo({ instances: 0, busy: 0, idle: 0, frozen: 0, queued: 0, calls: 0 });
+  }
+
+  /** Makes no object when it has no instances: there may be 10,000 such, of which somebody wants the totals each second. */
+  addTo(totals: LambdaTotals): LambdaTotals {
+    if (this.#fleet.size > 0) {
+      const { instances, busy, idle, frozen } = this.#fleet.counts;
+      totals.instances += instances;
+      totals.busy += busy;
+      totals.idle += idle;
+      totals.frozen += frozen;
+    }
+    totals.queued += this.#queue.length + (this.#arrivals.size === 0 ? 0 : this.#arrived);
+    totals.calls += this.#calls;
+    return totals;
   }
 
   details(): LambdaDetails {

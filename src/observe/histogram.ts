@@ -21,10 +21,9 @@ export class Histogram {
   sum = 0;
   max = 0;
 
-  /** What is no length of time counts as none at all. */
-  add(ms: number): void {
+  /** What is no length of time counts as none at all. `at` is its bucket, for who adds it to several. */
+  add(ms: number, at: number = bucketOf(ms)): void {
     const value = Number.isNaN(ms) ? 0 : Math.max(ms, 0);
-    const at = bucketOf(value);
     this.counts[at] = (this.counts[at] ?? 0) + 1;
     this.count++;
     this.sum += value;
@@ -52,8 +51,8 @@ export class Histogram {
 }
 
 // The logarithm is off by less than one bucket, since the steps are not quite even; the edges then decide.
-function bucketOf(ms: number): number {
-  if (ms <= lowest) return 0;
+export function bucketOf(ms: number): number {
+  if (Number.isNaN(ms) || ms <= lowest) return 0;
   if (ms > highest) return edges.length;
   let at = Math.floor((Math.log10(ms) - decades[0]) * perDecade);
   while (ms > (edges[at] ?? highest)) at++;

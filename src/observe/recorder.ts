@@ -1,6 +1,6 @@
 // Counts what the front end has finished: by lambda, by start class, by phase. Called once a request, on the warm path.
-import { type Finished, type Start, starts } from './finished.ts';
-import { Histogram } from './histogram.ts';
+import { type Finished, starts } from './finished.ts';
+import { bucketOf, Histogram } from './histogram.ts';
 import { Ring } from './ring.ts';
 import { type Series, SeriesTable } from './series.ts';
 import { OpStats } from './stats.ts';
@@ -42,6 +42,8 @@ export class Recorder {
   readonly ring: Ring;
   readonly stats = new OpStats();
   readonly table: SeriesTable;
+  /** Of all requests, by index of the start class in `starts`, the last without one: so that whoever wants the sum has not to go through all lambdas. */
+  readonly latency: readonly Histogram[] = Array.from({ length: starts.length + 1 }, () => new Histogram());
   /** By error code. */
   readonly errors = new Map<string, number>();
   /** By index of the start class in `starts`, the last without one; by name. */
@@ -61,25 +63,16 @@ export class Recorder {
     const start = request.start === undefined ? starts.length : starts.indexOf(request.start);
     const series = this.#seriesOf(request);
     const ms = request.ended - request.began;
-    series.histogram(start).add(ms);
+    const bucket = bucketOf(ms);
+    series.histogram(start).add(ms, bucket);
+    this.latency[start]?.add(ms, bucket);
     series.countStatus(request.status);
     series.bytesIn += request.bytesIn;
     series.bytesOut += request.bytesOut;
     if (request.errorCode !== undefined) this.errors.set(request.errorCode, (this.errors.get(request.errorCode) ?? 0) + 1);
+    if (request.lambda !== undefined) this.#webRequest.add(ms, bucket);
     this.#recordPhases(request, start, ms);
     this.ring.push(request);
-  }
-
-  /** Of all requests, or of those of one lambda or one start class; lambdas without series of their own left out when one is named. */
-  latency(of: { lambda?: string; start?: Start } = {}): Histogram {
-    const all = new Histogram();
-    for (const series of this.table.all()) {
-      if (of.lambda !== undefined && series.lambda !== of.lambda) continue;
-      series.latency.forEach((histogram, start) => {
-        if (histogram !== undefined && (of.start === undefined || starts[start] === of.start)) all.fold(histogram);
-      });
-    }
-    return all;
   }
 
   #seriesOf({ lambda, start, errorCode }: Finished): Series {
@@ -103,7 +96,6 @@ export class Recorder {
       else if (total.part === 'front end') outside += length;
     }
     if (lambda === undefined) return;
-    this.#webRequest.add(ms);
     this.#invoke.add(ms - outside);
     if (start === undefined) return;
     if (waiting > 0) this.#waitSandbox.add(waiting);

@@ -11,6 +11,9 @@ export class Series {
   readonly latency: (Histogram | undefined)[] = new Array(starts.length + 1).fill(undefined);
   /** By status, or by class of status (1 to 9). */
   readonly statuses = new Map<number, number>();
+  /** Statuses counted, and those of them that say that something went wrong. */
+  requests = 0;
+  failed = 0;
   bytesIn = 0;
   bytesOut = 0;
 
@@ -30,6 +33,8 @@ export class Series {
     const own = status < 10 || this.statuses.size < mostStatuses || this.statuses.has(status);
     const key = own ? status : Math.floor(status / 100);
     this.statuses.set(key, (this.statuses.get(key) ?? 0) + by);
+    this.requests += by;
+    if (status >= 400 || (status >= 4 && status < 10)) this.failed += by;
   }
 
   fold(other: Series): void {
@@ -66,6 +71,10 @@ export class SeriesTable {
     return series;
   }
 
+  has(lambda: string): boolean {
+    return this.#byLambda.has(lambda);
+  }
+
   /** For a lambda that has none. */
   make(lambda: string): Series {
     const [oldest] = this.#byLambda.values();
@@ -83,6 +92,11 @@ export class SeriesTable {
     return this.#byLambda.size;
   }
 
+  lambdas(): Iterable<Series> {
+    return this.#byLambda.values();
+  }
+
+  /** Those, and what belongs to none of them. */
   *all(): Generator<Series> {
     yield* this.#byLambda.values();
     yield this.none;

@@ -9,7 +9,7 @@ import { type Asked, type Data, data } from './data.ts';
 import { Minute } from './minute.ts';
 import { type Failed, shortened } from './requests.ts';
 import { Samples } from './samples.ts';
-import type { LambdaView, Totals } from './views.ts';
+import type { Lambdas, Totals } from './views.ts';
 
 export interface DashboardOptions {
   /** The folder page/. */
@@ -17,7 +17,7 @@ export interface DashboardOptions {
   readonly recorder: Recorder;
   readonly state: () => string;
   readonly totals: () => Totals;
-  readonly lambdas: () => readonly LambdaView[];
+  readonly lambdas: Lambdas;
   /** What the backend says of itself. */
   readonly backend: () => Readonly<Record<string, unknown>>;
 }
@@ -111,7 +111,7 @@ export class Dashboard {
       failed: this.#failed,
       state: state(),
       totals: totals(),
-      lambdas: lambdas(),
+      lambdas,
       backend: backend(),
     });
   }

@@ -1,13 +1,13 @@
 // What the page is told each second, made of what others have counted: plain data that becomes JSON.
 import { type Finished, type Start, starts } from '../finished.ts';
-import { Histogram } from '../histogram.ts';
+import type { Histogram } from '../histogram.ts';
 import type { Recorder } from '../recorder.ts';
 import { select } from '../traces.ts';
 import { type LambdaRow, lambdaRows } from './lambdas.ts';
 import type { Minute } from './minute.ts';
 import { type Failed, type ShownError, type ShownRequest, shownError, shownRequest } from './requests.ts';
 import type { Sample, Samples } from './samples.ts';
-import { type LambdaView, type Totals, type Zygotes, zygotes } from './views.ts';
+import { type Lambdas, type Totals, type Zygotes, zygotes } from './views.ts';
 
 export interface Asked {
   /** Samples, requests and errors that came later: milliseconds of the worker's performance.now(), as its last answer said. 0 for all. */
@@ -20,7 +20,7 @@ export interface Asked {
 
 export interface Sources {
   readonly now: number;
-  readonly recorder: Pick<Recorder, 'table' | 'ring' | 'errors'>;
+  readonly recorder: Pick<Recorder, 'latency' | 'table' | 'ring' | 'errors'>;
   readonly minute: Minute;
   readonly samples: Samples;
   /** The last ones, oldest first. */
@@ -28,7 +28,7 @@ export interface Sources {
   /** `ready`, or what it does instead. */
   readonly state: string;
   readonly totals: Totals;
-  readonly lambdas: readonly LambdaView[];
+  readonly lambdas: Lambdas;
   readonly backend: Readonly<Record<string, unknown>>;
 }
 
@@ -69,7 +69,7 @@ export interface Data {
   /** The latest last. */
   readonly requests: readonly ShownRequest[];
   readonly errors: { readonly byCode: Readonly<Record<string, number>>; readonly recent: readonly ShownError[] };
-  /** Those called last, when there are more than are shown. */
+  /** Those with the most requests and those with the most failures, when there are more than are shown. */
   readonly lambdas: { readonly total: number; readonly rows: readonly LambdaRow[] };
 }
 
@@ -78,7 +78,7 @@ const classes = [...starts, 'none'] as const;
 
 export function data(asked: Asked, of: Sources): Data {
   const { now, recorder, minute, samples, totals, lambdas } = of;
-  const all = latencies(recorder);
+  const all = recorder.latency;
   const recent = minute.since(now, all);
   const { user, system } = process.cpuUsage();
   samples.add({
@@ -116,16 +116,6 @@ export function data(asked: Asked, of: Sources): Data {
     },
     lambdas: lambdaRows(recorder.table, lambdas),
   };
-}
-
-function latencies({ table }: Sources['recorder']): readonly Histogram[] {
-  const all = classes.map(() => new Histogram());
-  for (const { latency } of table.all()) {
-    latency.forEach((histogram, start) => {
-      if (histogram !== undefined) all[start]?.fold(histogram);
-    });
-  }
-  return all;
 }
 
 function byClass(histograms: readonly Histogram[]): Readonly<Record<string, Percentiles>> {

@@ -1,7 +1,7 @@
 // The rows of the table of lambdas: what was counted of each, and what it has now.
 import { Histogram } from '../histogram.ts';
 import type { Series, SeriesTable } from '../series.ts';
-import type { LambdaView } from './views.ts';
+import type { Lambdas, LambdaView } from './views.ts';
 
 export interface LambdaRow {
   readonly name: string;
@@ -20,21 +20,35 @@ export interface LambdaRow {
   readonly problem: string | undefined;
 }
 
-const most = 200;
+/** By requests, and as many by failures. */
+const most = 50;
 
-/** All that were called, and all that are known otherwise; of more than `most`, those used last. */
-export function lambdaRows(table: SeriesTable, lambdas: readonly LambdaView[]): { total: number; rows: readonly LambdaRow[] } {
-  const views = new Map(lambdas.map((lambda) => [lambda.name, lambda]));
-  const called = [...table.all()].filter((series) => series !== table.none && series !== table.forgotten);
-  const names = new Set(called.map(({ lambda }) => lambda));
-  const others = lambdas.filter(({ name }) => !names.has(name));
-  return {
-    total: called.length + others.length,
-    rows: [
-      ...called.slice(-most).map((series) => row(series.lambda, series, views.get(series.lambda))),
-      ...others.slice(0, Math.max(0, most - called.length)).map((lambda) => row(lambda.name, undefined, lambda)),
-    ],
-  };
+/** All that were called, and all that are known otherwise; of more than `most`, those with the most requests and those with the most failures. */
+export function lambdaRows(table: SeriesTable, lambdas: Lambdas): { total: number; rows: readonly LambdaRow[] } {
+  const called = [...table.lambdas()].reverse();
+  const shown = new Set([...top(called, 'requests'), ...top(called, 'failed')]);
+  const rows = [...shown].map((series) => row(series.lambda, series, lambdas.details(series.lambda)[0]));
+  let total = called.length;
+  for (const name of lambdas.names()) {
+    if (table.has(name)) continue;
+    total++;
+    if (total <= most) rows.push(row(name, undefined, lambdas.details(name)[0]));
+  }
+  return { total, rows };
+}
+
+/** Those with the greatest counts above 0; of equal ones the first. Most of 10,000 are passed over, so that this takes a tenth of sorting them. */
+function top(all: readonly Series[], count: 'requests' | 'failed'): readonly Series[] {
+  const kept: Series[] = [];
+  let least = 0;
+  const cut = (): void => void kept.sort((a, b) => b[count] - a[count]).splice(most);
+  for (const series of all) {
+    if (series[count] <= least || kept.push(series) < 2 * most) continue;
+    cut();
+    least = kept.at(-1)?.[count] ?? 0;
+  }
+  cut();
+  return kept;
 }
 
 function row(name: string, series: Series | undefined, view: LambdaView | undefined): LambdaRow {
@@ -42,8 +56,8 @@ function row(name: string, series: Series | undefined, view: LambdaView | undefi
   for (const histogram of series?.latency ?? []) if (histogram !== undefined) latency.fold(histogram);
   return {
     name,
-    requests: latency.count,
-    failed: failures(series),
+    requests: series?.requests ?? 0,
+    failed: series?.failed ?? 0,
     p50: latency.quantile(0.5),
     p99: latency.quantile(0.99),
     max: latency.max,
@@ -53,11 +67,4 @@ function row(name: string, series: Series | undefined, view: LambdaView | undefi
     queued: view?.queued ?? 0,
     problem: view?.problem,
   };
-}
-
-/** A status below 10 is a class of statuses. */
-function failures(series: Series | undefined): number {
-  let failed = 0;
-  for (const [status, count] of series?.statuses ?? []) if (status >= 400 || (status >= 4 && status < 10)) failed += count;
-  return failed;
 }

@@ -17,11 +17,11 @@ export class Minute {
   /** When the worker started, nothing had been counted. */
   #looks: Look[] = [{ at: 0, seen: [] }];
 
-  /** `all` is counted by now, and not changed any more. Times are ms of performance.now(). Gives what is new, and in how many ms it came. */
+  /** `all` is counted by now. Times are ms of performance.now(). Gives what is new, and in how many ms it came. */
   since(now: number, all: readonly Histogram[]): { readonly ms: number; readonly histograms: readonly Histogram[] } {
     this.#looks = this.#looks.filter(({ at }) => now - at <= keptFor);
     const last = this.#looks.at(-1);
-    if (last === undefined || now - last.at >= every) this.#looks.push({ at: now, seen: all });
+    if (last === undefined || now - last.at >= every) this.#looks.push({ at: now, seen: all.map((histogram) => difference(histogram)) });
     const [oldest] = this.#looks;
     return {
       ms: now - (oldest?.at ?? now),

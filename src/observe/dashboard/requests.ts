@@ -33,8 +33,8 @@ export interface Failed {
   readonly message: string;
 }
 
-/** UTF-16 units. */
-const longest = { path: 300, message: 4000 } as const;
+/** UTF-16 units. Of a long message the beginning says what failed, and the end, of a traceback, with what. */
+const longest = { path: 300, message: 4000, messageStart: 1000 } as const;
 const tenthsPerMs = 10_000;
 
 export function shownRequest(request: Finished): ShownRequest {
@@ -63,9 +63,12 @@ export function shownError({ finished, message }: Failed): ShownError {
   return { ...shownRequest(finished), message };
 }
 
-/** A copy: what is cut from a larger string keeps all of that in memory (V8's sliced strings). */
+/** A copy, since what is cut from a larger string keeps all of that in memory (V8's sliced strings). */
 export function shortened(message: string): string {
-  return message.length > longest.message ? Buffer.from(message.slice(0, longest.message), 'utf16le').toString('utf16le') : message;
+  const { message: most, messageStart } = longest;
+  if (message.length <= most) return message;
+  const cut = `${message.slice(0, messageStart)}\n…\n${message.slice(messageStart + 3 - most)}`;
+  return Buffer.from(cut, 'utf16le').toString('utf16le');
 }
 
 /** Their ends are rounded, not their lengths, so that the sum is right; what came after the last one, the sending, is there as well. */

@@ -28,6 +28,13 @@ export interface LambdaView extends States {
   readonly problem: string | undefined;
 }
 
+/** Those that the worker knows now. */
+export interface Lambdas {
+  names(): Iterable<string>;
+  /** None when it is not known. */
+  details(name: string): readonly LambdaView[];
+}
+
 export interface Zygotes {
   readonly runtime: string;
   readonly state: string;

@@ -22,9 +22,11 @@ interface Message {
 
 type Send = (method: string, params?: Readonly<Record<string, unknown>>, sessionId?: string) => Promise<Record<string, unknown>>;
 
+/** A page that shows this: alone, as if nobody had been there before, and in sight for as long as the browser is. */
+export type Open = (url: string) => Promise<Page>;
+
 export interface Browser {
-  /** A page of its own, which shows this. */
-  open(url: string): Promise<Page>;
+  readonly open: Open;
 }
 
 const options = [
@@ -34,6 +36,9 @@ const options = [
   '--disable-background-networking',
   '--no-proxy-server',
   '--hide-scrollbars',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
 ];
 /** Chromium's own sandbox refuses to run as root. */
 const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
@@ -52,7 +57,8 @@ export async function startChromium(owner: Owner): Promise<Browser> {
   });
   return {
     open: async (url) => {
-      const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
+      const { browserContextId } = await send('Target.createBrowserContext');
+      const { targetId } = await send('Target.createTarget', { url: 'about:blank', browserContextId, newWindow: true });
       const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
       const page = new Page((method, params) => send(method, params, String(sessionId)), events, String(sessionId));
       await page.show(url);

@@ -28,7 +28,7 @@ export async function stage(t: TestContext, given: Partial<DashboardOptions> = {
       queued: 0,
       room: { takenBytes: 0, mostBytes: 1, waiting: 0, evictions: 0 },
     }),
-    lambdas: () => [],
+    lambdas: { names: () => [], details: () => [] },
     backend: () => ({}),
     ...given,
   });

@@ -3,8 +3,14 @@ import { test } from 'node:test';
 import { type Data, data, type Sources } from '../../../src/observe/dashboard/data.ts';
 import { Minute } from '../../../src/observe/dashboard/minute.ts';
 import { Samples } from '../../../src/observe/dashboard/samples.ts';
+import type { Lambdas, LambdaView } from '../../../src/observe/dashboard/views.ts';
 import { Recorder } from '../../../src/observe/recorder.ts';
 import { finished, type Given } from './finished.ts';
+
+const those = (...views: readonly LambdaView[]): Lambdas => ({
+  names: () => views.map(({ name }) => name),
+  details: (named) => views.filter(({ name }) => name === named),
+});
 
 /** A worker whose clock and counts are the test's. */
 function worker(given: Partial<Sources> = {}) {
@@ -24,7 +30,7 @@ function worker(given: Partial<Sources> = {}) {
         failed: [],
         state: 'ready',
         totals: { busy: 0, idle: 0, frozen: 0, inFlight: 0, queued: 0, room: { takenBytes: 0, mostBytes: 0, waiting: 0, evictions: 0 } },
-        lambdas: [],
+        lambdas: those(),
         backend: {},
         ...given,
       }),
@@ -146,10 +152,7 @@ test('a backend that tells other things, or none, is no obstacle', () => {
 test('lambdas: those that were called, and those that are only known', () => {
   const known = { busy: 0, idle: 1, frozen: 0, queued: 0, problem: undefined };
   const { record, look } = worker({
-    lambdas: [
-      { ...known, name: 'echo', queued: 4 },
-      { ...known, name: 'waiting', problem: 'it has no f.py' },
-    ],
+    lambdas: those({ ...known, name: 'echo', queued: 4 }, { ...known, name: 'waiting', problem: 'it has no f.py' }),
   });
   record({}, { status: 404 }, { status: 500, errorCode: 'handler-raised' }, took(30));
   const { total, rows } = look(1).lambdas;
@@ -164,10 +167,44 @@ test('lambdas: those that were called, and those that are only known', () => {
   assert.ok(Math.abs((rows[0]?.max ?? 0) - 30) < 1e-6);
 });
 
-test('of many lambdas those are shown that were called last', () => {
+test('of many lambdas those are shown that have the most requests, and those that fail most', () => {
+  const { record, look } = worker();
+  for (let i = 0; i < 300; i++) record({ lambda: `l${i}`, status: i === 250 ? 500 : 200 });
+  for (let i = 0; i < 30; i++) record({ lambda: `l${i * 2}` });
+  for (let i = 0; i < 20; i++) record({ lambda: `l${i * 2 + 1}`, status: 404 });
+  const { total, rows } = look(1).lambdas;
+  const names = rows.map(({ name }) => Number(name.slice(1)));
+  assert.equal(total, 300);
+  const failing = [...Array.from({ length: 20 }, (_, i) => i * 2 + 1), 250];
+  assert.ok(failing.every((i) => names.includes(i)));
+  assert.deepEqual([rows.length, new Set(names).size], [51, 51]);
+  assert.deepEqual(
+    rows.filter(({ requests }) => requests === 1).map(({ name }) => name),
+    ['l250'],
+  );
+});
+
+test('of many lambdas that were called as often, those called last', () => {
   const { record, look } = worker();
   for (let i = 0; i < 300; i++) record({ lambda: `l${i}` });
   record({ lambda: 'l7' });
   const { total, rows } = look(1).lambdas;
-  assert.deepEqual([total, rows.length, rows[0]?.name, rows.at(-1)?.name], [300, 200, 'l101', 'l7']);
+  assert.deepEqual([total, rows.length, rows[0]?.name, rows.at(-1)?.name], [300, 50, 'l7', 'l251']);
+});
+
+test('10,000 lambdas make no more of an answer than 50 do, and only those that are shown are asked about', () => {
+  const asked: string[] = [];
+  const names = Array.from({ length: 10_000 }, (_, i) => `l${i}`);
+  const view = { busy: 0, idle: 0, frozen: 0, queued: 0, problem: undefined };
+  const { record, look } = worker({
+    lambdas: {
+      names: () => names,
+      details: (name) => {
+        asked.push(name);
+        return [{ ...view, name }];
+      },
+    },
+  });
+  for (const lambda of names) record({ lambda });
+  assert.deepEqual([look(1).lambdas.total, asked.length], [10_000, 50]);
 });

@@ -36,8 +36,10 @@ test('what follows the last phase is the sending', () => {
 
 test('what callers make long is shown short', () => {
   const request = finished({ path: `/${'x'.repeat(9000)}`, errorCode: 'handler-raised' });
-  const { path, message, error } = shownError({ finished: request, message: shortened(`\ud800${'y'.repeat(9000)}`) });
+  const { path, message, error } = shownError({ finished: request, message: shortened(`\ud800${'y'.repeat(9000)}\nValueError: no`) });
   assert.deepEqual([path?.length, message.length, error], [300, 4000, 'handler-raised']);
+  assert.ok(message.startsWith('\ud800yyy') && message.includes('y\n…\ny') && message.endsWith('y\nValueError: no'));
+  assert.equal(shortened('z'.repeat(4000)), 'z'.repeat(4000));
 });
 
 test('the time of day at which it began', () => {

@@ -22,7 +22,7 @@ function made() {
     state: () => count('ready'),
     totals: () =>
       count({ busy: 0, idle: 0, frozen: 0, inFlight: 0, queued: 0, room: { takenBytes: 0, mostBytes: 0, waiting: 0, evictions: 0 } }),
-    lambdas: () => count([]),
+    lambdas: { names: () => count([]), details: () => count([]) },
     backend: () => count({}),
   });
   return { dashboard, asked: () => asked };

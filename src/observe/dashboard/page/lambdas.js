@@ -36,7 +36,10 @@ export class Lambdas {
   show(told) {
     this.#told = told;
     const { total, rows } = told;
-    say(find('lambdas-count'), total > rows.length ? `the ${whole(rows.length)} called last of ${whole(total)}` : whole(total));
+    say(
+      find('lambdas-count'),
+      total > rows.length ? `of ${whole(total)} the ${whole(rows.length)} with the most requests or failures` : whole(total),
+    );
     const sign = this.#descending ? -1 : 1;
     const { key } = this.#by;
     const sorted = rows.toSorted(
