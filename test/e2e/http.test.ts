@@ -12,13 +12,19 @@ const run = promisify(execFile);
 const curl = async (...args: string[]): Promise<string> => (await run('curl', ['-s', ...args])).stdout;
 const mib = 1 << 20;
 
+/** Answers as the event says, and tells what it was told of its caller. */
+const told = `def f(event, context):
+  told = {name: context.headers.get(name) for name in ("host", "x-forwarded-for", "x-forwarded-proto")}
+  return context.response(told, event["status"], [("location", "/else?where"), ("set-cookie", "a=1"), ("set-cookie", "b=2"), ("server", "mine")])
+`;
+
 describe('over HTTP', needsRoot, () => {
   const owner = suiteOwner();
   let worker: Worker;
   before(async () => {
     worker = await startWorker(owner, {
       config: { limits: { mem_mb: 400 } },
-      lambdas: { echo, large: 'def f(event):\n  return "x" * event["n"]\n' },
+      lambdas: { echo, told, large: 'def f(event):\n  return "x" * event["n"]\n' },
     });
   });
 
@@ -31,6 +37,16 @@ describe('over HTTP', needsRoot, () => {
     }
     const head = await worker.call('', undefined, { path: '/run/echo', method: 'HEAD' });
     assert.deepEqual([head.status, head.headers['content-length'], head.bytes.length], [200, '2', 0]);
+  });
+
+  test('a lambda is told of its caller as the caller or a proxy says, and its status and headers pass untouched', async () => {
+    const headers = { host: 'an.example:81', 'x-forwarded-for': '192.0.2.1, 10.1.1.1', 'x-forwarded-proto': 'https' };
+    for (const status of [201, 302, 307, 404, 418, 503]) {
+      const answer = await worker.call('told', { status }, { headers });
+      const { location, 'set-cookie': cookies, server } = answer.headers;
+      assert.deepEqual([answer.status, location, cookies, server], [status, '/else?where', ['a=1', 'b=2'], 'mine']);
+      assert.deepEqual(answer.json(), { ...headers, 'x-forwarded-for': '192.0.2.1, 10.1.1.1, 127.0.0.1' }); // and who called us
+    }
   });
 
   test('curl gets the same', async () => {

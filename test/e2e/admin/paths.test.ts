@@ -7,7 +7,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { echo } from '../lambdas.ts';
+import { echo, slow } from '../lambdas.ts';
 import { type CallOptions, needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 
 const prints = 'def f(event):\n  print("printed", event.get("n"), flush=True)\n  return event.get("n")\n';
@@ -139,6 +139,42 @@ describe("the worker's own paths", needsRoot, () => {
     assert.equal((await ask('/metrics', { headers: { 'x-forwarded-for': '10.1.1.1' } })).status, 200);
   });
 });
+
+test('/metrics shows what is at the moment: calls, queues, sandboxes, memory, evictions', needsRoot, async (t) => {
+  const config = { mem_pool_mb: 50, limits: { mem_mb: 50 }, standbys: 0, max_standbys: 0, freeze_after_ms: 0 };
+  const worker = await startWorker(t, { lambdas: { echo, slow }, config });
+  const has = async (...lines: readonly string[]): Promise<void> => {
+    const ask = () => worker.call('', undefined, { path: '/metrics', method: 'GET' });
+    let { text } = await ask();
+    for (let looks = 0; looks < 1000 && !lines.every((line) => text.split('\n').includes(line)); looks++) ({ text } = await ask());
+    for (const line of lines) assert.ok(text.split('\n').includes(line), `${line} in ${text}`);
+  };
+  const bytes = 50 << 20;
+  await has(`sock_memory_budget_bytes ${bytes}`, 'sock_memory_taken_bytes 0', 'sock_calls_in_flight 0', 'sock_calls_queued 0');
+  await worker.call('echo', {});
+  await has(`sock_memory_taken_bytes ${bytes}`, 'sock_sandboxes{state="frozen"} 1', 'sock_sandboxes{state="busy"} 0');
+  const calls = [1, 2].map(() => worker.call('slow', { s: 1 }));
+  const now = ['sock_calls_in_flight 2', 'sock_calls_queued 1', 'sock_queue_depth{lambda="slow"} 1', 'sock_sandboxes{state="busy"} 1'];
+  await has(...now, 'sock_sandboxes{state="frozen"} 0');
+  const { text } = await worker.call('', undefined, { path: '/metrics', method: 'GET' });
+  assert.match(text, /^sock_evictions_total\{reason="\w+"\} 1$/m);
+  for (const { status } of await Promise.all(calls)) assert.equal(status, 200);
+});
+
+test(
+  'over TCP there is no admin API where others could come and there is no token; lambdas and /status are there',
+  needsRoot,
+  async (t) => {
+    const worker = await startWorker(t, { lambdas: { echo }, config: { worker_url: '0.0.0.0' } });
+    const ask = (path: string) => worker.call('', undefined, { path, method: 'GET' });
+    for (const path of ['/debug', '/registry/', '/trace']) {
+      const answer = await ask(path);
+      assert.deepEqual([answer.status, answer.json<{ error: { code: string } }>().error.code], [403, 'admin-off'], path);
+    }
+    assert.equal((await ask('/status')).text, 'ready\n');
+    assert.equal((await worker.call('echo', {})).status, 200);
+  },
+);
 
 test('with a token, those who send it may do everything from everywhere', needsRoot, async (t) => {
   const token = 'a-token-of-some-length';

@@ -46,6 +46,15 @@ describe('an environment', needsRoot, () => {
     assert.equal(run(['down']).exit, 0);
   });
 
+  test('options of OpenLambda that have no effect here are taken, and said to have none', (t) => {
+    const { run, dir } = ground(t);
+    const { exit, stdout } = run(['init', '-p', 'other', '-i', 'image', '-b']);
+    assert.equal(exit, 0);
+    assert.match(stdout, /^-i and -b have no effect/);
+    assert.ok(existsSync(join(dir, 'other/config.json')));
+    assert.equal(run(['up', '-p', 'env', '-d', '-i', 'image', '-o', 'worker_port=0']).exit, 0);
+  });
+
   test('init is refused where nothing can be made', (t) => {
     const { exit, stderr } = ground(t).run(['init', '-p', '/proc/x/y']);
     assert.equal(exit, 1);
