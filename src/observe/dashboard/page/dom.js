@@ -63,7 +63,8 @@ export function span(ms) {
 }
 
 export function bytes(value) {
-  const at = value < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));
+  if (value < 1024) return `${value} B`;
+  const at = Math.min(4, Math.floor(Math.log2(value) / 10));
   return `${digits(value / 1024 ** at)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][at]}`;
 }
 

@@ -2,6 +2,8 @@
 import { clock, element, find, list, terms, whole } from './dom.js';
 
 const most = 50;
+/** Of what is in the list; all of it is under it. */
+const mostLetters = 200;
 
 export class Errors {
   #kept = [];
@@ -27,7 +29,7 @@ function entry({ id, time, lambda, method, path, status, error, message }) {
     element('time', { datetime: new Date(time).toISOString() }, clock(time)),
     element('b', {}, `${status} ${error}`),
     element('span', {}, lambda ?? '–'),
-    element('span', { class: 'message' }, lines.at(-1)), // of a traceback, what was raised
+    element('span', { class: 'message' }, lines.at(-1).slice(0, mostLetters)), // of a traceback, what was raised
   ];
   const rest = [`${method} ${path ?? ''}`, `request ${id}`, ...lines].join('\n');
   return element(
