@@ -48,6 +48,11 @@ const mostLambdaZygotes = 8;
  * 140 MB had come. The kernel keeps at most twice this, so no read fills the buffer.
  */
 const receiveBytes = 200 << 10;
+/**
+ * The end of draining, in which no connection is taken while calls on open ones are: a balancer that looks at `/status` has turned away by then, and one that
+ * learns of a stop only from refused connections (nginx) lets go of those that it keeps.
+ */
+const mostDeafMs = 2500;
 /** Closing is a matter of milliseconds; whatever keeps it from ending must not keep the worker. */
 const closeLimitMs = 30_000;
 
@@ -194,6 +199,7 @@ export async function runWorker(config: Config): Promise<void> {
     accepts: () => state !== 'stopping',
     paths,
     bodyLimit: limits.body_mb * mib,
+    sandboxPages: config.adminApi !== 'off',
     forceStart: config.force_start,
     sampled: config.trace.requests > 0,
     record: (finished, error) => {
@@ -220,7 +226,11 @@ export async function runWorker(config: Config): Promise<void> {
   if (config.drain_ms > 0) {
     state = 'draining';
     log.info(`${signal}: draining for ${config.drain_ms} ms, /status says so`);
-    await setTimeout(config.drain_ms);
+    const deaf = Math.min(config.drain_ms / 2, mostDeafMs);
+    await setTimeout(config.drain_ms - deaf);
+    listening.stopAccepting();
+    log.info(`${signal}: taking calls on open connections for ${deaf} ms more`);
+    await setTimeout(deaf);
   }
   state = 'stopping';
   log.info(`${signal}: finishing what was accepted`);

@@ -59,7 +59,7 @@ counted() {
 # node_suite NAME OPTION...: TAP beside what is shown, since only it has the counts and reasons in a form to read.
 node_suite() {
   # An emulated machine is slow: there, only what depends on the kernel.
-  local only=; [[ -n $prefix && $1 == e2e ]] && only='/e2e/(isolation/|(instances|failures|stopping|streaming)\.)'
+  local only=; [[ -n $prefix && $1 == e2e ]] && only='/e2e/(isolation/(descriptors|files|kernel|leftovers|limits|namespaces|network|privileges|processes|sealed)|instances|failures|stopping)\.'
   local name=$1 tap=$out/$prefix$1.tap files status passed failed skipped
   mapfile -t files < <(find "dist/test/$name" -name '*.test.js' 2> /dev/null | grep -E "${only:-.}" | sort)
   ((${#files[@]} > 0)) || { note "$name skipped: it has no tests"; return; }

@@ -1,20 +1,30 @@
 // Who may use the admin API over TCP, as it follows from where the worker listens. Used by load.ts.
 import { BlockList, isIP } from 'node:net';
+import type { Checked } from './schema.ts';
 
 /**
  * `open`: clients on this machine, and there can be no others. `token`: clients on this machine, and others that send `admin_token`.
- * `off`: nobody, since everybody could come.
+ * `off`: nobody, since everybody could come, or since it is switched off.
  */
 export type AdminApi = 'open' | 'token' | 'off';
 
-export function adminApi({ worker_url, admin_token }: { worker_url: string; admin_token?: string | undefined }): AdminApi {
+export function adminApi({ worker_url, admin_tcp, admin_token }: Pick<Checked, 'worker_url' | 'admin_tcp' | 'admin_token'>): AdminApi {
+  if (!admin_tcp) return 'off';
   if (admin_token !== undefined) return 'token';
   return isLoopback(worker_url) ? 'open' : 'off';
 }
 
 /** A warning, where there is something to warn of. */
-export function adminApiLines({ adminApi: api, worker_url }: { adminApi: AdminApi; worker_url: string }): string[] {
-  return api === 'off'
+export function adminApiLines({
+  adminApi: api,
+  worker_url,
+  admin_tcp,
+}: {
+  adminApi: AdminApi;
+  worker_url: string;
+  admin_tcp: boolean;
+}): string[] {
+  return api === 'off' && admin_tcp
     ? [`worker_url: "${worker_url}" is not loopback and there is no admin_token, so the admin API is off (set admin_token to have it)`]
     : [];
 }

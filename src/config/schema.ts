@@ -54,6 +54,9 @@ export const active = {
     .refine((value) => /^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?\.?$/i.test(value) || isIP(value) !== 0, hostExpectation)
     .prefault('localhost')
     .describe('The host to listen on. Anything but loopback needs admin_token, or the admin API is off.'),
+  admin_tcp: truth()
+    .default(true)
+    .describe('Whether the admin API is there over TCP, beside the socket. While it is, pages of lambdas are sandboxed in browsers.'),
   admin_token: z
     .string(tokenExpectation)
     .regex(/^[\x21-\x7e]{16,1024}$/, tokenExpectation)
@@ -95,7 +98,7 @@ export const active = {
   drain_ms: whole(0, day, 'ms')
     .default(0)
     .describe(
-      'When told to stop: time for which /status says draining while calls are still taken, so that a load balancer can turn away.',
+      'When told to stop: time for which /status says draining while calls are still taken, in its last half (at most 2.5 s) only on open connections, so that a load balancer can turn away.',
     ),
   standbys: whole(0, 64).default(2).describe('Sealed standby sandboxes that wait for a lambda: the least that is kept.'),
   max_standbys: whole(0, 64).optional().describe('The most standbys that are kept. Absent: 8, or standbys if that is more.'),

@@ -8,6 +8,7 @@ import { Counted } from './counted.ts';
 import type { Exchange } from './engine.ts';
 import { type Asker, errorReply } from './error-reply.ts';
 import type { Headers } from './head.ts';
+import { mayBePage, sandboxedPage } from './pages.ts';
 import { hopByHop } from './request-head.ts';
 
 export interface LogEntry {
@@ -33,7 +34,11 @@ export interface InvocationFrom {
   /** When the request came: milliseconds of performance.now(). */
   readonly began: number;
   readonly trace: Trace;
-  readonly deps: { record(finished: Finished, error: WorkerError | undefined): void; log(entry: LogEntry): void };
+  readonly deps: {
+    readonly sandboxPages: boolean;
+    record(finished: Finished, error: WorkerError | undefined): void;
+    log(entry: LogEntry): void;
+  };
 }
 
 export class Invocation implements Call {
@@ -143,7 +148,14 @@ export class Invocation implements Call {
   /** What the lambda says, and what the worker says to it. */
   #headers(given: Headers, start: StartClass): Headers {
     const headers: Headers[number][] = [];
-    for (const header of given) if (!owned.has(header[0].toLowerCase())) headers.push(header);
+    const types: string[] = [];
+    for (const header of given) {
+      const name = header[0].toLowerCase();
+      if (owned.has(name)) continue;
+      headers.push(header);
+      if (name === 'content-type') types.push(header[1]);
+    }
+    if (this.#from.deps.sandboxPages && mayBePage(types)) headers.push(sandboxedPage);
     headers.push(['x-request-id', this.head.id], ['x-start-class', start], ['server-timing', this.phases.header()]);
     return headers;
   }

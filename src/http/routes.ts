@@ -23,6 +23,8 @@ export interface RouteDeps {
   readonly paths: Pick<Paths, 'serve'>;
   /** Bytes that a request body may have. */
   readonly bodyLimit: number;
+  /** Whether pages of lambdas are kept from the origin of the worker. */
+  readonly sandboxPages: boolean;
   /** Whether X-Force-Start is heeded. */
   readonly forceStart: boolean;
   /** Whether traces that begin here are said to be kept. */

@@ -19,5 +19,9 @@ test('after SIGTERM /status says draining, calls are taken for drain_ms, and the
     asked.once('error', reject).end('{}');
   });
   assert.equal(fresh, 200, 'on a new connection, too');
+  await worker.logged(({ msg }) => msg.includes('open connections'));
+  const kept = await worker.call('echo', { on: 'an open one' });
+  assert.deepEqual([kept.status, kept.headers.connection], [200, 'close']);
+  await assert.rejects(worker.call('echo', {}), /ECONNREFUSED/);
   assert.equal(await worker.exited, 0);
 });

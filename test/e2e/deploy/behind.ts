@@ -17,7 +17,7 @@ const lambdas: Readonly<Record<string, string>> = {
 };
 
 /** Takes calls for a while after SIGTERM, and freezes nothing meanwhile. */
-export const patient = { drain_ms: 3000, freeze_after_ms: 600_000 };
+export const patient = { drain_ms: 5000, freeze_after_ms: 600_000 };
 
 export interface Place {
   readonly balancer: Balancer;

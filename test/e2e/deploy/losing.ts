@@ -9,10 +9,9 @@ import { Load, runs } from './calls.ts';
 /** Callers at a time, and calls between events; fewer where REQUIRE_KERNEL tells of an emulated machine. */
 const [callers, some] = process.env.REQUIRE_KERNEL === '1' ? [3, 30] : [8, 200];
 
-/** `todo`: why a call may fail yet when a worker is stopped. */
-export function losing(start: StartBalancer, todo?: string): void {
+export function losing(start: StartBalancer): void {
   describe('a worker under load', () => {
-    test('stopped by SIGTERM: no call fails, and the other one takes all', todo === undefined ? {} : { todo }, async (t) => {
+    test('stopped by SIGTERM: no call fails, and the other one takes all', async (t) => {
       const placed = await place(t, start);
       const { ask, workers } = placed;
       const load = new Load(t, { ask, lambdas: [...(await homes(placed)).keys()], callers });

@@ -5,5 +5,5 @@ import { needsPrograms, startNginx } from './balancer.ts';
 import { losing } from './losing.ts';
 
 describe('behind nginx', { ...needsPrograms('nginx'), ...needsRoot }, () => {
-  losing(startNginx, 'a stopping worker refuses calls on connections that are open, and nginx knows of its stop only from such');
+  losing(startNginx);
 });

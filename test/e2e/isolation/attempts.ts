@@ -10,9 +10,8 @@ import type { ColdClass } from '../../../src/sandbox/sandbox.ts';
 import { packageRoot } from '../../../src/sandbox/sock/native.ts';
 import { type Answer, needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 
-/** In an emulated machine an interpreter takes seconds to start, and a spawned sandbox is forked like any other once it has: there it is left out. */
-export const coldClasses: readonly ColdClass[] =
-  process.env.SUITE_PREFIX === 'vm-' ? ['standby', 'forked'] : ['standby', 'forked', 'spawned'];
+/** An emulated machine is slow, and a standby is forked like any other, then given its code: there it stands for all. */
+export const coldClasses: readonly ColdClass[] = process.env.SUITE_PREFIX === 'vm-' ? ['standby'] : ['standby', 'forked', 'spawned'];
 
 /** What attacks/lib.py tells of one attempt. */
 export interface Outcome {

@@ -28,3 +28,8 @@ for (const [worker_url, adminApi] of hosts) {
     assert.equal(parseConfig({ sandbox: 'sock', worker_url, admin_token }).adminApi, 'token');
   });
 }
+
+test('switched off it is off for all, wherever the worker listens', () => {
+  for (const worker_url of ['localhost', '0.0.0.0'])
+    assert.equal(parseConfig({ sandbox: 'sock', worker_url, admin_token, admin_tcp: false }).adminApi, 'off');
+});

@@ -155,6 +155,22 @@ test('a body over the limit is 413, told or found out', async (t) => {
   assert.match(await found.until('}}'), /^HTTP\/1\.1 413 [\s\S]*connection: close[\s\S]*"code":"body-too-large"/);
 });
 
+test('what may be a page is sandboxed where it would share its origin with the admin API', async (t) => {
+  const html = (call: Call) =>
+    call.settle(
+      answered({
+        headers: [
+          ['Content-Type', 'text/html'],
+          ['content-security-policy', "default-src 'self'"],
+        ],
+      }),
+    );
+  const [shared, own] = [await serveRoutes(t, html, { sandboxPages: true }), await serveRoutes(t, html)];
+  const policy = async (url: string) => (await fetch(`${url}/run/a`)).headers.get('content-security-policy');
+  assert.match(`${await policy(shared.url)}`, /^default-src 'self', sandbox (?!.*allow-same-origin)/);
+  assert.equal(await policy(own.url), "default-src 'self'");
+});
+
 test("headers of a lambda pass through, but for those that are the front end's", async (t) => {
   const { port } = await serveRoutes(t, (call) =>
     call.settle(
