@@ -131,6 +131,7 @@ export async function runWorker(config: Config): Promise<void> {
           timeLimitMs: limits.runtime_sec * 1000,
           queue: limits.queue,
           stats: recorder.stats,
+          memory: () => backend.memory(),
           onLine,
         })
       : undefined;

@@ -10,6 +10,7 @@ import type { Recorder } from '../../observe/recorder.ts';
 import { ndjson, select, type TraceFilter } from '../../observe/traces.ts';
 import { startClasses } from '../../sandbox/sandbox.ts';
 import { json, plain } from '../error-reply.ts';
+import { memoryText } from './memory-text.ts';
 import type { Answer, Answerer } from './route.ts';
 
 export interface ObservingOptions {
@@ -66,16 +67,11 @@ function debugText(
   const blocks = all.map(({ name, queued: waiting, calls, problem, runs, sandboxes }) => {
     const lines = sandboxes.map(
       ({ id, state, start, load, served, ageMs, digest }) =>
-        `  SANDBOX ${id}: ${state}, started ${start}, ${load} calls now, ${served} in all, ${(ageMs / 1000).toFixed(1)} s old, code ${digest.slice(0, 12)}, ${megabytes(used.get(id))} used\n`,
+        `  SANDBOX ${id}: ${state}, started ${start}, ${load} calls now, ${served} in all, ${(ageMs / 1000).toFixed(1)} s old, code ${digest.slice(0, 12)}, ${memoryText(used.get(id))}\n`,
     );
     return `\nLAMBDA ${name}: ${waiting} queued, ${calls} calls, ${runs === undefined ? problem : `${mib(runs.memoryBytes)} a sandbox`}\n${lines.join('')}`;
   });
   return head + blocks.join('');
-}
-
-/** With a decimal: a sandbox shares most of what it has with its zygote. Undefined while it starts. */
-function megabytes(bytes: number | undefined): string {
-  return bytes === undefined ? 'memory not known' : `${(bytes / (1 << 20)).toFixed(1)} MiB`;
 }
 
 function filterOf(query: URLSearchParams): TraceFilter {

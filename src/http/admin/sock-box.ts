@@ -2,6 +2,7 @@
 import { WorkerError } from '../../errors.ts';
 import type { Call, Outcome } from '../../lambda/call.ts';
 import type { Ongoing, Sandbox } from '../../sandbox/sandbox.ts';
+import { memoryText } from './memory-text.ts';
 
 export interface SockBoxOptions {
   readonly timeLimitMs: number;
@@ -105,12 +106,12 @@ export class SockBox {
     for (const call of calls) if (call !== undefined) refuse(call, new WorkerError('sandbox-died'));
   }
 
-  /** A line for people. */
-  text(): string {
+  /** A line for people. `used`: bytes that sandboxes use, by their id. */
+  text(used: ReadonlyMap<string, number>): string {
     const { state, waiting } = this;
     const { id, start } = this.#sandbox;
     const seconds = ((performance.now() - this.#born) / 1000).toFixed(1);
-    return `SANDBOX ${id}: ${state}, started ${start}, ${waiting} calls wait, ${this.#calls} in all, ${seconds} s old\n`;
+    return `SANDBOX ${id}: ${state}, started ${start}, ${waiting} calls wait, ${this.#calls} in all, ${seconds} s old, ${memoryText(used.get(id))}\n`;
   }
 
   #refusal({ force }: Call): WorkerError | undefined {

@@ -25,6 +25,8 @@ export interface SockModeOptions {
   /** Calls of one sandbox that may wait. */
   readonly queue: number;
   readonly stats: Pick<OpStats, 'add'>;
+  /** Bytes that each sandbox uses, by its id. */
+  memory(): ReadonlyMap<string, number>;
   onLine(id: string, stream: Stream, line: string, requestId: string | undefined): void;
 }
 
@@ -74,7 +76,10 @@ export class SockMode {
       destroy: done((box) => box.close()),
       pause: done((box) => box.pause()),
       unpause: done((box) => box.unpause()),
-      debug: () => ({ headers: [plain], body: [...this.#boxes.values()].map((box) => box.text()).join('') }),
+      debug: () => {
+        const used = options.memory();
+        return { headers: [plain], body: [...this.#boxes.values()].map((box) => box.text(used)).join('') };
+      },
     };
   }
 

@@ -53,7 +53,7 @@ describe('server_mode: sock', needsRoot, () => {
     assert.equal((await post(`/pause/${id}`)).status, 200);
     assert.match(
       (await worker.call('', undefined, { method: 'GET', path: '/debug' })).text,
-      new RegExp(`^SANDBOX ${id}: paused, .* 1 in all`, 'm'),
+      new RegExp(`^SANDBOX ${id}: paused, .* 1 in all, .* s old, \\d+\\.\\d MiB used$`, 'm'),
     );
     assert.match((await worker.call('', undefined, { method: 'GET', path: '/metrics' })).text, /^sock_sandboxes\{state="frozen"\} 1$/m);
     assert.equal((await post(`/run/${id}`, {})).status, 409);
