@@ -1,7 +1,7 @@
 // The soak: for two minutes everything at once that clients, lambdas and administrators may do, well or badly, against one worker. Each request has its
 // answer once, and in the end nothing is left of it.
 //
-//   SOAK_SECONDS=120   how long the traffic lasts
+//   SOAK_SECONDS=120   how long the traffic lasts (for more than ten minutes run this file by itself: the suite ends a test after fifteen)
 //   SOAK_SEED=<n>      the seed of all that is chosen (what each client does, in which order); without it one is made up, and told
 //
 // What is asked is in soak/kinds.ts (and leaving.ts), of the lambdas of lambdas.ts, by the clients of senders.ts; ledger.ts keeps the books.
@@ -25,7 +25,7 @@ const seed = Number(process.env.SOAK_SEED ?? randomInt(2 ** 32));
 const clients = 12;
 const standbys = 2;
 /** Of the worker, at rest, with 100,000 traced requests. */
-const mostResident = 600 << 20;
+const mostResident = 400 << 20;
 
 const config = {
   freeze_after_ms: 20,
@@ -41,7 +41,6 @@ const config = {
 
 test('a soak: each request is answered once, and nothing is left', needsRoot, async (t) => {
   console.log(`SOAK_SECONDS=${seconds} SOAK_SEED=${seed}`);
-  const before = mounts();
   const worker = await startWorker(t, { config });
   const lambdas = install(worker.registry);
   const ledger = new Ledger();
@@ -66,10 +65,12 @@ test('a soak: each request is answered once, and nothing is left', needsRoot, as
 
   const { instances, inFlight, queued, sandboxes, room } = await atRest(worker);
   assert.deepEqual([instances, inFlight, queued, sandboxes, room.takenBytes, room.waiting], [0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(ledger.problems, []);
   await ledger.agrees(worker);
   assert.deepEqual(ledger.problems, []);
-  for (const outcome of [200, 404, 413, 429, 500, 502, 504, 'gone'] as const)
-    assert.ok(ledger.count(outcome) > 0, `no request came to ${outcome}`);
+  if (seconds >= 30)
+    for (const outcome of [200, 404, 413, 429, 500, 502, 503, 504, 'gone'] as const)
+      assert.ok(ledger.count(outcome) > 0, `no request came to ${outcome}`);
   assert.ok(!worker.log.some(({ level, msg }) => level >= 50 || /settled more than once|after its call was settled/.test(msg)));
 
   const left = remains(worker);
@@ -83,6 +84,6 @@ test('a soak: each request is answered once, and nothing is left', needsRoot, as
 
   const pids = inside(worker);
   assert.equal(await worker.stop(), 0);
-  assert.deepEqual([cgroups(worker), alive(pids), mounts(), worker.stderr], [[], [], before, []]);
+  assert.deepEqual([cgroups(worker), alive(pids), mounts(worker), worker.stderr], [[], [], [], []]);
   assert.deepEqual(readdirSync(join(worker.workerDir, 'staging')), []);
 });

@@ -40,9 +40,11 @@ export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
-/** How many mounts a process sees. */
-export function mounts(pid: number | 'self' = 'self'): number {
-  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n').length - 1;
+/** What is mounted on the host of the worker's directory, or in it. */
+export function mounts({ dir }: Pick<Worker, 'dir'>): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(dir));
 }
 
 export function openDescriptors(pid: number): number {

@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { tarGz } from '../../unit/registry/archives.ts';
 import { inside } from '../traces.ts';
 import { type Client, type Expected, echoed } from './client.ts';
-import { cold, version } from './lambdas.ts';
+import { cold, hogs, version } from './lambdas.ts';
 import * as leaving from './leaving.ts';
 import { connection, head } from './senders.ts';
 
@@ -33,6 +33,7 @@ const weighted: readonly (readonly [weight: number, kind: Kind])[] = [
   [2, uploaded],
   [1, flooded],
   [1, crowded],
+  [1, crammed],
   [2, polled],
   [3, (client) => streamed(client, 1)],
   [2, (client) => streamed(client, 8)],
@@ -118,6 +119,13 @@ async function flooded(client: Client): Promise<void> {
 /** More lambdas at once than there is room for. */
 async function crowded(client: Client): Promise<void> {
   await Promise.all(cold.map((lambda) => client.ask('crowded', lambda)));
+}
+
+/** All room is taken by what works: who may not wait is refused. */
+async function crammed(client: Client): Promise<void> {
+  const taking = hogs.flatMap((lambda) => Array.from({ length: 6 }, () => client.ask('hogs', lambda)));
+  for (let n = 0; n < 5; n++) await client.ask('crammed', 'unqueued');
+  await Promise.all(taking);
 }
 
 async function polled({ random, stage: { worker, ledger } }: Client): Promise<void> {

@@ -10,6 +10,9 @@ const echo = 'def f(event):\n  return {"id": event["id"]}\n';
 /** Called so rarely, each, that it is cold again. */
 export const cold = Array.from({ length: 24 }, (_, n) => `cold-${n}`);
 
+/** Together they take all the room that there is. */
+export const hogs = ['hog-0', 'hog-1', 'hog-2'];
+
 /** The first bytes of the body name it; all of it comes back as it comes in. */
 const stream = `STREAM_BODY = True
 def f(event, context):
@@ -46,6 +49,10 @@ const lambdas: Readonly<Record<string, Files>> = {
   victim: { 'f.py': 'import time\ndef f(event):\n  time.sleep(0.3)\n  return {"id": event["id"]}\n', victim: '' },
   late: { 'f.py': 'def f(event):\n  while True: pass\n', 'ol.yaml': 'limits: {runtime_sec: 0.3}\n' },
   slow: { 'f.py': 'import time\ndef f(event):\n  time.sleep(0.05)\n  return {"id": event["id"]}\n' },
+  ...Object.fromEntries(
+    hogs.map((name) => [name, { 'f.py': 'import time\ndef f(event):\n  time.sleep(0.2)\n  return {"id": event["id"]}\n' }]),
+  ),
+  unqueued: { 'f.py': echo, 'ol.yaml': 'limits: {queue: 0}\n' },
   tight: {
     'f.py': 'import time\ndef f(event):\n  time.sleep(0.02)\n  return {"id": event["id"]}\n',
     'ol.yaml': 'instances: {max: 1}\nlimits: {queue: 3}\n',

@@ -19,7 +19,7 @@ export interface Remains {
   /** Zygotes and standbys. */
   readonly processes: number;
   readonly zombies: readonly number[];
-  readonly mounts: { readonly host: number; readonly worker: number };
+  readonly mounts: readonly string[];
   /** In worker_dir and its directory for what is under way. */
   readonly files: readonly string[];
   /** In the store: codes, and what is half made or half removed. */
@@ -33,7 +33,7 @@ export function remains(worker: Worker): Remains {
     cgroups: cgroups(worker).length,
     processes: inside(worker).length,
     zombies: zombies(worker.pid),
-    mounts: { host: mounts(), worker: mounts(worker.pid) },
+    mounts: mounts(worker),
     files: [...inDir('.'), ...inDir('staging')].sort(),
     codes: inDir('store').filter((name) => name !== 'names').length,
   };
