@@ -71,7 +71,7 @@ export class Catalog {
   /** Takes no new call; resolves when those that were accepted have their answers, at the latest when `signal` aborts. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
-    if (this.#inFlight === 0) return;
+    if (this.#inFlight === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#whenIdle = resolve;
       signal.addEventListener('abort', () => resolve(), { once: true });
@@ -89,7 +89,7 @@ export class Catalog {
     const known = this.#lambdas.get(name);
     if (known !== undefined) return known;
     const { registry, store } = this.#options;
-    const lambda = new Lambda({
+    const lambda: Lambda = new Lambda({
       ...this.#options,
       name,
       room: this.#room,
@@ -97,7 +97,9 @@ export class Catalog {
       retain: (code) => store.retain(code.digest),
       release: (code) => store.release(code.digest),
       mayWarmUp: () => !this.#draining,
-      onEmpty: () => this.#lambdas.delete(name),
+      onEmpty: () => {
+        if (this.#lambdas.get(name) === lambda) this.#lambdas.delete(name); // else it has come again meanwhile
+      },
     });
     this.#lambdas.set(name, lambda);
     return lambda;

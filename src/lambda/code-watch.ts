@@ -69,6 +69,7 @@ export class CodeWatch {
         (code) => this.#found(code),
         (error: unknown) => this.#missed(error),
       );
+    this.#looking.catch(() => {}); // told to whoever waits for it, if anybody does
     return this.#looking;
   }
 

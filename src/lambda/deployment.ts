@@ -1,6 +1,4 @@
 // One version of a lambda: its code, and what its ol.yaml makes of the worker's settings.
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type LambdaLimits,
   type LambdaSettings,
@@ -10,6 +8,7 @@ import {
 } from '../config/lambda-settings.ts';
 import { WorkerError } from '../errors.ts';
 import type { Resolved } from '../registry/registry.ts';
+import { settingsText } from '../registry/settings-text.ts';
 import type { SandboxLimits } from '../sandbox/sandbox.ts';
 
 export interface Deployment {
@@ -52,8 +51,6 @@ export function sandboxLimits(limits: LambdaLimits): SandboxLimits {
 }
 
 const mib = 1 << 20;
-/** parseLambdaSettings takes no more either; but what is larger is not even read. */
-const maxBytes = 64 << 10;
 
 function same(a: SandboxLimits, b: SandboxLimits): boolean {
   return (Object.keys(a) as (keyof SandboxLimits)[]).every((key) => a[key] === b[key]);
@@ -61,33 +58,9 @@ function same(a: SandboxLimits, b: SandboxLimits): boolean {
 
 function settingsOf(dir: string, worker: WorkerDefaults): LambdaSettings {
   try {
-    return parseLambdaSettings(fileText(join(dir, 'ol.yaml')), worker);
+    return parseLambdaSettings(settingsText(dir), worker);
   } catch (cause) {
     if (cause instanceof SettingsError) throw new WorkerError('code-invalid', { detail: cause.message, cause });
     throw cause;
-  }
-}
-
-/** '' when there is none. The code is the lambda's own, so the file may be anything. */
-function fileText(path: string): string {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code === 'ENOENT') return '';
-    if (code === 'ELOOP' || code === 'ENXIO') throw new SettingsError(['ol.yaml: expected a regular file, no link'], { cause });
-    throw new WorkerError('internal', { cause });
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new SettingsError(['ol.yaml: expected a regular file, no directory']);
-    if (stat.size > maxBytes) throw new SettingsError([`ol.yaml: expected at most ${maxBytes >> 10} KiB of text, got ${stat.size} bytes`]);
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
-  } catch (cause) {
-    if (cause instanceof TypeError) throw new SettingsError(['ol.yaml: expected UTF-8 text'], { cause });
-    throw cause;
-  } finally {
-    closeSync(fd);
   }
 }

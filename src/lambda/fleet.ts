@@ -10,8 +10,8 @@ import { Instance, type InstanceOwner } from './instance.ts';
 import { expires, type IdleClass, standing, wanted } from './placement.ts';
 import type { CallQueue } from './queue.ts';
 import { Ready } from './ready.ts';
-import { RecentPeak } from './recent-peak.ts';
 import type { Room, Tenant, Wish } from './room.ts';
+import { Usage } from './usage.ts';
 import { warmUpCall } from './warm-up.ts';
 
 export interface FleetOptions {
@@ -32,12 +32,8 @@ export interface FleetOptions {
   onEnd(): void;
 }
 
-/** "Of late" is one to two of these: how many instances a lambda needs. */
-const demandWindowMs = 10_000;
 /** Calls that are taken from the queue in one turn of the event loop. */
 const mostATurn = 32;
-/** Until a start has been measured. */
-const guessedColdMs = 10;
 
 export class Fleet implements Tenant, InstanceOwner {
   readonly #options: FleetOptions;
@@ -48,12 +44,9 @@ export class Fleet implements Tenant, InstanceOwner {
   readonly #ready = new Ready<Instance>();
   /** Those that end for another lambda's sake as soon as they have answered. */
   readonly #yielding = new Set<Instance>();
-  readonly #busyOfLate = new RecentPeak(demandWindowMs);
+  readonly #usage = new Usage();
   #warmUpFailed = false;
   #pumpsSoon = false;
-  #uses = 0;
-  #clock = 0;
-  #coldMs: number | undefined;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -64,12 +57,8 @@ export class Fleet implements Tenant, InstanceOwner {
     return { instances: this.#instances.size, busy: this.#instances.size - idle, idle: idle - frozen, frozen };
   }
 
-  get instances(): Iterable<Instance> {
+  get instances(): ReadonlySet<Instance> {
     return this.#instances;
-  }
-
-  get size(): number {
-    return this.#instances.size;
   }
 
   /** Those that take calls. */
@@ -93,6 +82,7 @@ export class Fleet implements Tenant, InstanceOwner {
   /** Gives the call to an instance that can take it. */
   use(call: Call, idle: IdleClass): void {
     const instance = this.#ready.take(idle);
+    call.phases.mark('queue');
     if (instance === undefined) this.#options.onFailed(call, new WorkerError('force-start-unmet'));
     else this.#serve(instance, call);
   }
@@ -107,6 +97,7 @@ export class Fleet implements Tenant, InstanceOwner {
 
   /** Sees to what waits: calls, and the minimum. To be called when there is more of it, or when more can be done. */
   pump(): void {
+    if (this.#deployment === undefined) return; // what is old is given nothing more
     const { queue, room } = this.#options;
     for (let steps = 0; steps < mostATurn; steps++) {
       const idle = queue.length > 0 ? this.#ready.any : undefined;
@@ -155,14 +146,13 @@ export class Fleet implements Tenant, InstanceOwner {
     const idleSince = instance?.idleSince;
     if (instance === undefined || idleSince === undefined) return undefined;
     const { bytes, settings } = instance.deployment;
+    const { needed, ...usage } = this.#usage.now;
     return {
-      standing: standing({ instances: this.#serving.size, min: this.#min, needed: this.#busyOfLate.at(performance.now()) }),
+      ...usage,
+      standing: standing({ instances: this.#serving.size, min: this.#min, needed }),
       bytes,
       idleSince,
       expiresAt: idleSince + settings.keepWarmMs,
-      uses: this.#uses,
-      coldMs: this.#coldMs ?? guessedColdMs,
-      clock: this.#clock,
     };
   }
 
@@ -184,7 +174,7 @@ export class Fleet implements Tenant, InstanceOwner {
   // ---- InstanceOwner
 
   onStarted(instance: Instance, ms: number): void {
-    this.#coldMs = this.#coldMs === undefined ? ms : (3 * this.#coldMs + ms) / 4;
+    this.#usage.noteStart(ms);
     this.#options.events.onColdStart(this.#options.name, instance.start, ms);
   }
 
@@ -197,7 +187,7 @@ export class Fleet implements Tenant, InstanceOwner {
       this.#giveUp(instance, 'fairness');
       return;
     }
-    this.#clock = room.clock;
+    this.#usage.noteRest(room.clock);
     this.#ready.put(instance);
     if (queue.length > 0) this.pump();
     else if (instance.load === 0) room.serveLine();
@@ -219,8 +209,8 @@ export class Fleet implements Tenant, InstanceOwner {
     this.#instances.delete(instance);
     this.#serving.delete(instance);
     this.#ready.remove(instance);
-    if (this.#instances.size === 0) this.#uses = 0;
-    if (how === 'died' && instance.served === 0) this.#warmUpFailed = true; // another would die as well
+    if (this.#instances.size === 0) this.#usage.reset();
+    if (how === 'died' && instance.served === 0) this.#noWarmUp(instance.deployment, new WorkerError('sandbox-died')); // another would die as well
     if (this.#yielding.delete(instance)) room.expect(-bytes);
     room.free(this, bytes);
     release(code);
@@ -242,10 +232,7 @@ export class Fleet implements Tenant, InstanceOwner {
   #startFor(call: Call, deployment: Deployment, cold: ColdClass | undefined): void {
     call.phases.mark('queue');
     try {
-      const instance = this.#started(deployment, cold);
-      this.#uses++;
-      instance.serveFirst(call);
-      this.#working(instance);
+      this.#serve(this.#started(deployment, cold), call);
     } catch (error) {
       this.#options.onFailed(call, error);
     }
@@ -253,19 +240,20 @@ export class Fleet implements Tenant, InstanceOwner {
 
   /** Its room is taken. */
   #warmUp(deployment: Deployment): void {
-    const { name, events } = this.#options;
-    const failed = (error: WorkerError): void => {
-      if (deployment !== this.#deployment) return;
-      this.#warmUpFailed = true;
-      events.onWarmUpFailed(name, error);
-    };
     try {
       const instance = this.#started(deployment, undefined);
-      instance.warmUp(warmUpCall(name, (outcome) => outcome.at === 'failed' && failed(outcome.error)));
-      this.#working(instance);
+      instance.warmUp(warmUpCall(this.#options.name, (outcome) => outcome.at === 'failed' && this.#noWarmUp(deployment, outcome.error)));
+      if (instance.idleClass !== undefined) this.#ready.put(instance); // it takes several at a time
     } catch (error) {
-      failed(asWorkerError(error));
+      this.#noWarmUp(deployment, asWorkerError(error));
     }
+  }
+
+  /** Until there is other code, none is started any more that no call waits for. What became of older code says nothing. */
+  #noWarmUp(deployment: Deployment, error: WorkerError): void {
+    if (deployment !== this.#deployment || this.#warmUpFailed) return;
+    this.#warmUpFailed = true;
+    this.#options.events.onWarmUpFailed(this.#options.name, error);
   }
 
   /** Throws when none can be started; its room is free again then. */
@@ -289,15 +277,9 @@ export class Fleet implements Tenant, InstanceOwner {
 
   /** The instance is none of the ready ones. */
   #serve(instance: Instance, call: Call): void {
-    call.phases.mark('queue');
-    this.#uses++;
+    this.#usage.noteUse(this.#serving.size - this.#ready.idle);
     instance.serve(call);
-    this.#working(instance);
-  }
-
-  #working(instance: Instance): void {
     if (instance.idleClass !== undefined) this.#ready.put(instance); // it takes several at a time
-    this.#busyOfLate.note(this.#serving.size - this.#ready.idle, performance.now());
   }
 
   #giveUp(instance: Instance | undefined, why: Eviction): void {

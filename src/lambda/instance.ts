@@ -1,5 +1,5 @@
 // One instance of a lambda: a sandbox, the calls it works on, and how it rests between two.
-import { WorkerError } from '../errors.ts';
+import { asWorkerError, WorkerError } from '../errors.ts';
 import type { Backend, ColdClass, Ongoing, Sandbox, SandboxRequest, StartClass, Stream } from '../sandbox/sandbox.ts';
 import { bounded } from './admission.ts';
 import type { Call, Outcome } from './call.ts';
@@ -56,6 +56,8 @@ export class Instance {
   readonly #running = new Set<Running>();
   #state: State = { at: 'active', since: this.born };
   #served = 0;
+  /** Has been given something, if only its handler to load. */
+  #isMet = false;
   #started = false;
   /** One timer for the time limits and one for resting. A call does not touch them: they look at what is, and when it began, and go on. */
   #limit: NodeJS.Timeout;
@@ -111,33 +113,21 @@ export class Instance {
     this.#serve(call, this.#sandbox.start, true);
   }
 
-  /** Serves its first call. */
-  serveFirst(call: Call): void {
-    this.#served++;
-    this.#serve(call, this.#sandbox.start, false);
-  }
-
   /** Serves a call; only when it takes one. */
   serve(call: Call): void {
     this.#served++;
-    if (this.#state.at !== 'frozen') {
-      this.#serve(call, 'warm', false);
-      return;
-    }
-    this.#sandbox.thaw();
-    this.#state = { at: 'active', since: performance.now() };
-    clearTimeout(this.#rest); // was to end it; now it is to be frozen again
-    this.#rest = undefined;
-    this.#serve(call, 'thawed', false);
+    if (this.#state.at === 'frozen') {
+      this.#state = { at: 'active', since: performance.now() };
+      clearTimeout(this.#rest); // was to end it; now it is to be frozen again
+      this.#rest = undefined;
+      this.#serve(call, 'thawed', false);
+    } else this.#serve(call, this.#isMet ? 'warm' : this.#sandbox.start, false);
   }
 
   /** Ends it when what runs has ended. */
   retire(): void {
     if (this.#state.at === 'ended' || this.#state.at === 'retired') return;
-    if (this.#running.size === 0) {
-      void this.close();
-      return;
-    }
+    if (this.#running.size === 0) return void this.close();
     this.#state = { at: 'retired' };
     this.#owner.onRetired(this);
   }
@@ -152,10 +142,17 @@ export class Instance {
     const since = performance.now();
     const running: Running = { call, start, loadOnly, since, limit: since + this.deployment.timeLimitMs, ongoing: undefined };
     this.#running.add(running);
+    this.#isMet = true;
     call.sandbox = this.#sandbox.id;
     call.cancel = (why) => this.#cancel(running, why);
-    running.ongoing = this.#sandbox.request(this.#request(running, call));
-    if (running.call === undefined) running.ongoing.cancel(); // its body was too long at once
+    try {
+      if (start === 'thawed') this.#sandbox.thaw();
+      running.ongoing = this.#sandbox.request(this.#request(running, call));
+      if (running.call === undefined) running.ongoing.cancel(); // its body was too long at once
+    } catch (cause) {
+      this.#settle(running, { at: 'failed', error: asWorkerError(cause), start });
+      void this.close();
+    }
   }
 
   #request(running: Running, call: Call): SandboxRequest {
@@ -270,12 +267,13 @@ export class Instance {
     if (since === undefined) return;
     const { freezeAfterMs, keepWarmMs } = this.deployment.settings;
     const idle = performance.now() - since;
-    if (idle >= keepWarmMs && this.#owner.expires(this)) {
-      void this.close();
-      return;
-    }
+    if (idle >= keepWarmMs && this.#owner.expires(this)) return void this.close();
     if (this.#state.at === 'active' && idle >= freezeAfterMs) {
-      this.#sandbox.freeze();
+      try {
+        this.#sandbox.freeze();
+      } catch {
+        return void this.close(); // nobody waits for it
+      }
       this.#state = { at: 'frozen', since };
     }
     const next = [freezeAfterMs, keepWarmMs].filter((ms) => ms > idle);

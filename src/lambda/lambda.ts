@@ -58,7 +58,7 @@ export class Lambda {
 
   /** Makes no object when it has no instances: there may be 10,000 such, of which somebody wants the totals each second. */
   addTo(totals: LambdaTotals): LambdaTotals {
-    if (this.#fleet.size > 0) {
+    if (this.#fleet.instances.size > 0) {
       const { instances, busy, idle, frozen } = this.#fleet.counts;
       totals.instances += instances;
       totals.busy += busy;
@@ -101,7 +101,8 @@ export class Lambda {
   async look(): Promise<void> {
     try {
       await this.#watch.look();
-      if (this.#deployment instanceof WorkerError) throw this.#deployment;
+      const current = this.#current;
+      if (current instanceof WorkerError) throw current;
     } finally {
       this.#forgetIfEmpty();
     }
@@ -118,19 +119,30 @@ export class Lambda {
   // ---- code
 
   #deploy(code: Resolved | undefined): void {
-    const { name, backend, defaults, events, retain, release } = this.#options;
+    const { name, backend, retain, release } = this.#options;
     const old = this.#code;
     this.#code = code;
     if (code !== undefined) retain(code);
+    this.#run(code);
+    if (old === undefined) return;
+    backend.forget(name, old);
+    release(old);
+  }
+
+  /** What calls get now. Made again where making it failed for the worker's own reason, which may have gone. */
+  get #current(): Deployment | WorkerError {
+    if (this.#deployment instanceof WorkerError && this.#deployment.code === 'internal') this.#run(this.#code);
+    return this.#deployment;
+  }
+
+  #run(code: Resolved | undefined): void {
+    const { name, defaults, events } = this.#options;
     this.#deployment = this.#made(code);
     const usable = this.#deployment instanceof WorkerError ? undefined : this.#deployment;
     for (const warning of usable?.settings.warnings ?? []) events.onWarning(name, warning);
     this.#queue.patienceMs = usable?.timeLimitMs ?? defaults.limits.runtime_sec * 1000;
     if (usable === undefined) this.#failQueued();
     this.#fleet.deploy(usable);
-    if (old === undefined) return;
-    backend.forget(name, old);
-    release(old);
   }
 
   #made(code: Resolved | undefined): Deployment | WorkerError {
@@ -184,7 +196,7 @@ export class Lambda {
   // ---- calls and instances
 
   #place(call: Call): void {
-    const deployment = this.#deployment;
+    const deployment = this.#current;
     const refused = deployment instanceof WorkerError ? deployment : refusal(call, deployment);
     if (deployment instanceof WorkerError || refused !== undefined) {
       this.#fail(call, refused);
@@ -232,7 +244,8 @@ export class Lambda {
   }
 
   #forgetIfEmpty(): void {
-    if (this.#code !== undefined || this.#watch.isLooking || this.#fleet.size + this.#queue.length + this.#arrivals.size > 0) return;
+    if (this.#code !== undefined || this.#watch.isLooking || this.#fleet.instances.size + this.#queue.length + this.#arrivals.size > 0)
+      return;
     this.#watch.close();
     this.#options.onEmpty();
   }

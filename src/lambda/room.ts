@@ -58,7 +58,8 @@ export class Room {
 
   /** Takes room for one instance; evicts idle ones for it if it must. False when there is none, or others come first: then join the line. */
   take(tenant: Tenant, wish: Wish): boolean {
-    if (this.#line.size > 0 && !mayPass({ ...wish, held: tenant.held }, turn(this.#waiters()))) return false;
+    const first = this.#line.size > 0 ? turn(this.#waiters()) : undefined;
+    if (first?.tenant !== tenant && !mayPass({ ...wish, held: tenant.held }, first)) return false;
     return this.#take(tenant, wish);
   }
 
@@ -73,10 +74,7 @@ export class Room {
 
   /** Gives back the room of one instance. */
   free(tenant: Tenant, bytes: number): void {
-    this.#taken -= bytes;
-    const instances = (this.#tenants.get(tenant) ?? 0) - 1;
-    if (instances > 0) this.#tenants.set(tenant, instances);
-    else this.#tenants.delete(tenant);
+    this.#give(tenant, bytes);
     this.serveLine();
   }
 
@@ -97,15 +95,22 @@ export class Room {
   serveLine(): void {
     if (this.#serving || this.#line.size === 0) return;
     this.#serving = true;
-    let served = 0;
-    for (let next = turn(this.#waiters()); next !== undefined && served < mostATurn; next = turn(this.#waiters()), served++) {
-      const { tenant, sake, bytes } = next;
-      if (!this.#take(tenant, { sake, bytes })) break;
-      this.#line.delete(tenant);
-      tenant.grant({ sake, bytes });
+    let isThrough = false;
+    try {
+      for (let served = 0; served < mostATurn && !isThrough; served++) isThrough = !this.#serveFirst();
+    } finally {
+      this.#serving = false;
+      if (!isThrough) setImmediate(() => this.serveLine()); // also when one could not make use of his turn
     }
-    this.#serving = false;
-    if (served === mostATurn) setImmediate(() => this.serveLine());
+  }
+
+  /** False when nobody waits, or there is no room for whoever is first. */
+  #serveFirst(): boolean {
+    const first = turn(this.#waiters());
+    if (first === undefined || !this.#take(first.tenant, first)) return false;
+    this.#line.delete(first.tenant);
+    first.tenant.grant(first);
+    return true;
   }
 
   /** The line without those who want nothing any more. */
@@ -129,11 +134,24 @@ export class Room {
     this.#tenants.set(tenant, (this.#tenants.get(tenant) ?? 0) + 1);
     const serving = this.#serving;
     this.#serving = true; // nobody else is to be served with what is evicted for this one
-    while (this.#taken > this.#most && this.#evict(sake)) {
-      // one more
+    try {
+      while (this.#taken > this.#most && this.#evict(sake)) {
+        // one more
+      }
+    } catch (error) {
+      this.#give(tenant, bytes);
+      throw error;
+    } finally {
+      this.#serving = serving;
     }
-    this.#serving = serving;
     return true;
+  }
+
+  #give(tenant: Tenant, bytes: number): void {
+    this.#taken -= bytes;
+    const instances = (this.#tenants.get(tenant) ?? 0) - 1;
+    if (instances > 0) this.#tenants.set(tenant, instances);
+    else this.#tenants.delete(tenant);
   }
 
   #evict(sake: Wish['sake']): boolean {

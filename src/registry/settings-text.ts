@@ -28,7 +28,7 @@ function opened(path: string): number | undefined {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP') throw invalid('expected a regular file, no link', cause);
+    if (code === 'ELOOP' || code === 'ENXIO') throw invalid('expected a regular file, no link', cause);
     throw cause;
   }
 }

@@ -46,6 +46,13 @@ test('429 and 503 say when to come again, draining closes the connection', () =>
   assert.deepEqual([headersOf('draining').connection, headersOf('draining')['retry-after']], ['close', '1']);
 });
 
+test("a lambda's own list of methods is told the same way; OPTIONS, which asks for it, is no error", () => {
+  const reply = (sent: string) => errorReply(new WorkerError('method-not-allowed', { methods: { sent, allowed: ['GET', 'POST'] } }), asker);
+  assert.deepEqual(reply('PUT'), methodNotAllowed(asker, 'PUT', ['GET', 'POST']));
+  const { status, headers, body } = reply('OPTIONS');
+  assert.deepEqual([status, Object.fromEntries(headers), body], [204, { 'x-request-id': 'r1', allow: 'GET, POST' }, '']);
+});
+
 test('405 has the words of OpenLambda', () => {
   const { status, headers, body } = methodNotAllowed(asker, 'PUT', ['GET', 'POST']);
   assert.deepEqual([status, body], [405, 'HTTP method not allowed. Sent: PUT, Allowed: [GET POST]\n']);

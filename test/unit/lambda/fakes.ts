@@ -1,4 +1,7 @@
 // A lambda over a backend that does only what the test says: sandboxes answer when they are told to.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { WorkerError } from '../../../src/errors.ts';
@@ -15,7 +18,9 @@ export class FakeSandbox implements Sandbox {
   readonly start: ColdClass;
   readonly closed = Promise.resolve();
   readonly spec: SandboxSpec;
+  /** The last one, and all of them. */
   request_: SandboxRequest | undefined;
+  readonly requests: SandboxRequest[] = [];
   cancelled = 0;
   frozen = false;
   isClosed = false;
@@ -27,6 +32,7 @@ export class FakeSandbox implements Sandbox {
 
   request(request: SandboxRequest): Ongoing {
     this.request_ = request;
+    this.requests.push(request);
     return { used: () => {}, cancel: () => this.cancelled++ };
   }
 
@@ -55,19 +61,22 @@ export class FakeSandbox implements Sandbox {
 
 export interface FakeBackend extends Backend {
   readonly sandboxes: FakeSandbox[];
+  readonly forgotten: string[];
 }
 
 export function fakeBackend(): FakeBackend {
   const sandboxes: FakeSandbox[] = [];
+  const forgotten: string[] = [];
   return {
     sandboxes,
+    forgotten,
     start: async () => {},
     create: (spec) => {
       const sandbox = new FakeSandbox(spec);
       sandboxes.push(sandbox);
       return sandbox;
     },
-    forget: () => {},
+    forget: (_, { digest }) => void forgotten.push(digest),
     status: () => ({}),
     close: async () => {},
   };
@@ -98,6 +107,14 @@ export function call(force?: Call['force']): FakeCall {
 
 export function code(digest: string): Resolved {
   return { digest, dir: `/code/${digest}`, stamp: digest };
+}
+
+/** Code with an ol.yaml, on disk until the test ends. */
+export function codeWith(t: TestContext, digest: string, settings: string): Resolved {
+  const dir = mkdtempSync(join(tmpdir(), 'sock-code-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'ol.yaml'), settings);
+  return { digest, dir, stamp: digest };
 }
 
 export interface FakeLambda {

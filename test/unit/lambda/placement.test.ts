@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LambdaView, type Placement, place } from '../../../src/lambda/placement.ts';
+import { expires, type FleetView, type LambdaView, type Placement, place, standing, wanted } from '../../../src/lambda/placement.ts';
 import type { StartClass } from '../../../src/sandbox/sandbox.ts';
 
 const empty: LambdaView = { idle: { warm: false, thawed: false }, instances: 0, maxInstances: 4, queued: 0, maxQueue: 2 };
@@ -36,3 +36,30 @@ const table: readonly (readonly [means: string, view: LambdaView, force: StartCl
 for (const [means, view, force, expected] of table) {
   test(means, () => assert.deepEqual(place(view, force), expected));
 }
+
+const fleet: FleetView = { instances: 2, queued: 0, min: 0, max: 4 };
+const wants: readonly (readonly [means: string, view: FleetView, expected: 'call' | 'minimum' | undefined])[] = [
+  ['nothing is wanted without calls that wait and without a minimum', fleet, undefined],
+  ['a call that waits wants an instance', { ...fleet, queued: 1 }, 'call'],
+  ['not beyond the most', { ...fleet, queued: 1, instances: 4 }, undefined],
+  ['the minimum is wanted', { ...fleet, min: 3 }, 'minimum'],
+  ['a call comes before the minimum', { ...fleet, min: 3, queued: 1 }, 'call'],
+  ['no more than the minimum', { ...fleet, min: 2 }, undefined],
+];
+for (const [means, view, expected] of wants) test(means, () => assert.equal(wanted(view), expected));
+
+test('an instance expires only beyond the minimum', () => {
+  assert.deepEqual(
+    [expires({ instances: 2, min: 1 }), expires({ instances: 1, min: 1 }), expires({ instances: 1, min: 0 })],
+    [true, false, true],
+  );
+});
+
+const standings = [
+  ['more than was needed of late', { instances: 3, min: 0, needed: 2 }, 'surplus'],
+  ['as many as were needed', { instances: 2, min: 0, needed: 2 }, 'spare'],
+  ['the minimum, needed or not', { instances: 2, min: 2, needed: 0 }, 'kept'],
+  ['beyond the minimum and beyond the need', { instances: 3, min: 2, needed: 1 }, 'surplus'],
+] as const;
+for (const [means, view, expected] of standings)
+  test(`an idle instance of ${means} is ${expected}`, () => assert.equal(standing(view), expected));

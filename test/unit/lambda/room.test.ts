@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { type Candidate, evictionPolicies } from '../../../src/lambda/eviction.ts';
 import { Room, type Tenant, type Wish } from '../../../src/lambda/room.ts';
 
@@ -136,4 +137,58 @@ test('a lambda with a flood ends an instance for one that has none and waits, bu
   room.expect(-1);
   flood.free();
   assert.deepEqual([light.granted, room.claims(flood, old)], [1, false]);
+});
+
+test('when one cannot make use of his turn, the next one gets his', async () => {
+  const { room, all } = rig(1, 3);
+  const [a, broken, next] = all as [FakeTenant, FakeTenant, FakeTenant];
+  a.take();
+  broken.wait();
+  next.wait();
+  broken.grant = () => {
+    broken.wish = undefined;
+    broken.held++;
+    throw new Error('no use for it');
+  };
+  assert.throws(() => a.free(), /no use for it/);
+  broken.free();
+  assert.deepEqual([next.granted, room.counts.waiting], [1, 0]);
+});
+
+test('the others need no event to get their turn after one who could not make use of his', async () => {
+  const { room, all } = rig(3, 4);
+  const [a, broken, next, last] = all as [FakeTenant, FakeTenant, FakeTenant, FakeTenant];
+  for (let held = 0; held < 3; held++) a.take();
+  for (const tenant of [broken, next, last]) tenant.wait();
+  broken.grant = () => {
+    broken.wish = undefined;
+    throw new Error('no use for it');
+  };
+  a.idle.push(1, 2, 3);
+  assert.throws(() => room.serveLine(), /no use for it/);
+  await immediate();
+  assert.deepEqual([next.granted, last.granted, room.counts.waiting], [1, 1, 0]);
+});
+
+test('a lambda that cannot end what it has offered keeps nobody from his turn for ever', () => {
+  const { room, all } = rig(1, 2);
+  const [broken, waits] = all as [FakeTenant, FakeTenant];
+  broken.take();
+  broken.rest(1);
+  broken.evict = () => {
+    throw new Error('it does not end');
+  };
+  assert.throws(() => waits.take(), /it does not end/);
+  waits.wait();
+  broken.idle.length = 0;
+  broken.free();
+  assert.deepEqual([waits.granted, room.counts], [1, { takenBytes: 1, mostBytes: 1, waiting: 0, evictions: 1 }]);
+});
+
+test('who is first in line takes what there is, and need not wait for a turn', () => {
+  const { all } = rig(2, 2);
+  const [a, b] = all as [FakeTenant, FakeTenant];
+  a.wait();
+  b.wait();
+  assert.deepEqual([b.take(), a.take()], [false, true]);
 });
