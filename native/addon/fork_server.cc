@@ -32,6 +32,7 @@ Napi::Function ForkServer::define(Napi::Env env) {
 ForkServer::ForkServer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ForkServer>(info), socket_(info[0].As<Napi::Number>().Int32Value()) {
   const auto handlers = info[1].As<Napi::Object>();
   on_serving_ = Napi::Persistent(handlers.Get("onServing").As<Napi::Function>());
+  on_answered_ = Napi::Persistent(handlers.Get("onAnswered").As<Napi::Function>());
   on_gone_ = Napi::Persistent(handlers.Get("onGone").As<Napi::Function>());
   try {
     sock::send_seal(socket_.get());
@@ -84,6 +85,7 @@ void ForkServer::on_readable() {
       } else {
         process->born(std::move(answer->pidfd));
       }
+      if (socket_.open()) call_out(Env(), [this] { (void)on_answered_.Call({}); });
       if (!socket_.open()) return;
     }
   } catch (const sock::SysError& error) {

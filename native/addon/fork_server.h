@@ -14,7 +14,7 @@ class Process;
 class ForkServer : public Napi::ObjectWrap<ForkServer> {
  public:
   static Napi::Function define(Napi::Env env);
-  /// new ForkServer(controlFd, {onServing(), onGone(reason)}); owns the descriptor.
+  /// new ForkServer(controlFd, {onServing(), onAnswered(), onGone(reason)}); owns the descriptor.
   explicit ForkServer(const Napi::CallbackInfo& info);
 
  private:
@@ -31,5 +31,5 @@ class ForkServer : public Napi::ObjectWrap<ForkServer> {
     int cgroup;  // its slot's, which stays open as long as the process may come
   };
   std::deque<Waiting> waiting_;
-  Napi::FunctionReference on_serving_, on_gone_;
+  Napi::FunctionReference on_serving_, on_answered_, on_gone_;
 };

@@ -2,6 +2,7 @@
 // undefined symbols of this library with an allow-list.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
@@ -66,6 +67,20 @@ void place_descriptors(const Steps& s, const Plan& p) noexcept {
   s.must(call(__NR_close_range, 4, ~0u, 0), Step::kDescriptors, 4);
 }
 
+// What a zygote needs for its leaves, and bounding sets need for being emptied. No power over networks, devices or files, none over limits: those are
+// of the kernel's most broken parts, and a lambda's code may have such a zygote to itself.
+constexpr uint64_t kKept = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_SETPCAP;
+
+// Of the bounding set: the exec takes from the process what is not in it.
+void drop_capabilities(const Steps& s) noexcept {
+  for (uint32_t capability = 0; capability < 64; capability++) {
+    if (kKept >> capability & 1) continue;
+    const long dropped = call(__NR_prctl, PR_CAPBSET_DROP, static_cast<long>(capability));
+    if (dropped == -EINVAL) return;  // the kernel has no more of them
+    s.must(dropped, Step::kCapabilities, capability);
+  }
+}
+
 void write_file(const Steps& s, const char* path, const char* text) noexcept {
   const long fd = s.must(call(__NR_openat, AT_FDCWD, at(path), O_WRONLY | O_CLOEXEC), Step::kWriteFile, 0);
   s.must(call(__NR_write, fd, at(text), length(text)), Step::kWriteFile, 1);
@@ -75,7 +90,7 @@ void write_file(const Steps& s, const char* path, const char* text) noexcept {
 }  // namespace
 
 // The order stands for these reasons: files of the host's /proc are written while it is there; the user namespace comes before the others, so
-// that it owns them; mounts are moved while the process is still the host's root, who alone may walk to their places; limits are set
+// that it owns them, and its limit is written by a process in it: no user namespace below it, in which all capabilities would be back; mounts are moved while the process is still the host's root, who alone may walk to their places; limits are set
 // before the ids change; the ids end the host's root; the parent-death signal comes after them, since they clear it; no_new_privs is what
 // lets the filter in, and the filter is last.
 void sock_walk_spawn(void* plan) noexcept {
@@ -83,6 +98,7 @@ void sock_walk_spawn(void* plan) noexcept {
   const Steps s{&static_cast<Plan*>(plan)->failure};
   write_file(s, "/proc/self/oom_score_adj", p.oom_score_adj);
   s.must(call(__NR_setns, p.user, CLONE_NEWUSER), Step::kEnterUser);
+  write_file(s, "/proc/sys/user/max_user_namespaces", "0");
   s.must(call(__NR_unshare, static_cast<long>(p.namespaces)), Step::kUnshare);
   change_root(s, p);
   place_descriptors(s, p);
@@ -95,6 +111,7 @@ void sock_walk_spawn(void* plan) noexcept {
   s.must(call(__NR_setgroups, 0, 0), Step::kIds, 0);
   s.must(call(__NR_setresgid, 0, 0, 0), Step::kIds, 1);
   s.must(call(__NR_setresuid, 0, 0, 0), Step::kIds, 2);
+  drop_capabilities(s);
   s.must(call(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0), Step::kKeyring);
   s.must(call(__NR_umask, 022), Step::kSession, 1);
   const uint64_t no_signals = 0;

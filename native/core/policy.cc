@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -79,7 +80,7 @@ constexpr unsigned kRefused[] = {
 };
 
 // With what a leaf finishes its sandbox (native/guest), and nobody else.
-constexpr unsigned kSetUp[] = {__NR_mount, __NR_move_mount, __NR_setns, __NR_seccomp, __NR_keyctl};
+constexpr unsigned kSetUp[] = {__NR_move_mount, __NR_setns, __NR_seccomp, __NR_keyctl};
 
 constexpr unsigned kPrctl[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP,
                                PR_CAPBSET_READ, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_GET_PDEATHSIG, PR_SET_TIMERSLACK,
@@ -96,6 +97,8 @@ Policy base_policy() {
   for (const unsigned number : kSetUp) p.actions[number] = kAllow;
   p.actions[__NR_clone3] = kAllow;
   p.actions[__NR_prctl] = kAllow;
+  // Its /proc, and what masks files of it. No remount, which could make what is read-only writable.
+  p.rules[__NR_mount] = {3, {{~0u, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, kAllow}, {~0u, MS_BIND, kAllow}}, deny(EPERM)};
   // For the zygote, who asks in this way whether it has threads; it changes nothing.
   p.rules[__NR_unshare] = {0, {{~0u, CLONE_THREAD, kAllow}}, deny(EPERM)};
   // A new namespace would give lambda code capabilities inside it; CLONE_PARENT would leave the sandbox's own process tree.
@@ -114,6 +117,7 @@ Policy base_policy() {
 Policy seal_policy() {
   Policy p{.actions = {}, .rules = {}, .otherwise = kAllow, .native_only = false};
   for (const unsigned number : kSetUp) p.actions[number] = deny(EPERM);
+  p.actions[__NR_mount] = deny(EPERM);
   p.actions[__NR_clone3] = deny(ENOSYS);  // its flags are out of a filter's sight; libc falls back to clone
   ArgRule prctl{0, {}, deny(EPERM)};
   for (const unsigned option : kPrctl) prctl.cases.push_back({~0u, option, kAllow});

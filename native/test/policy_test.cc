@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -131,7 +132,9 @@ std::vector<Row> lambda_code() {
 
 std::vector<Row> zygote_code() {
   return {
-      {CALL(mount), {}, 0}, {CALL(move_mount), {}, 0}, {CALL(setns), {}, 0}, {CALL(unshare), {CLONE_THREAD}, 0},
+      {CALL(mount), {0, 0, 0, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC}, 0}, {CALL(mount), {0, 0, 0, MS_BIND}, 0}, {CALL(mount), {0, 0, 0, MS_BIND | MS_REMOUNT}, EPERM},
+      {CALL(mount), {0, 0, 0, MS_REMOUNT}, EPERM}, {CALL(mount), {}, EPERM}, {CALL(mount), {0, 0, 0, MS_MOVE}, EPERM}, {CALL(mount), {0, 0, 0, MS_SHARED}, EPERM},
+      {CALL(move_mount), {}, 0}, {CALL(setns), {}, 0}, {CALL(unshare), {CLONE_THREAD}, 0},
       {CALL(umount2), {}, EPERM}, {CALL(pivot_root), {}, EPERM}, {CALL(chroot), {}, EPERM}, {CALL(open_tree), {}, EPERM}, {CALL(unshare), {CLONE_NEWNS}, EPERM}, {CALL(seccomp), {}, 0}, {CALL(keyctl), {}, 0}, {CALL(clone3), {}, 0}, {CALL(prctl), {PR_CAPBSET_DROP}, 0},
       {CALL(fsopen), {}, EPERM}, {CALL(ptrace), {}, EPERM}, {CALL(bpf), {}, EPERM}, {CALL(open_by_handle_at), {}, EPERM}, {CALL(io_uring_setup), {}, ENOSYS},
       {CALL(init_module), {}, EPERM}, {CALL(pidfd_getfd), {}, EPERM}, {CALL(process_vm_readv), {}, EPERM}, {CALL(perf_event_open), {}, EPERM},

@@ -91,6 +91,9 @@ TEST("spawn: the program runs as the plan says") {
   expect_equal(status_of(pid, "NoNewPrivs"), std::string("1"), "no_new_privs");
   expect_equal(status_of(pid, "Seccomp"), std::string("2"), "seccomp");
   expect_equal(status_of(pid, "Seccomp_filters"), std::string("1"), "filters");
+  // It serves, so its bounding set is empty already.
+  expect_equal(status_of(pid, "CapEff"), std::string("00000000002001c0"), "capabilities");
+  expect_equal(status_of(pid, "CapPrm"), std::string("00000000002001c0"), "permitted capabilities");
   expect_equal(status_of(pid, "SigBlk"), std::string("0000000000000000"), "blocked signals");
   expect_equal(status_of(pid, "Umask"), std::string("0022"), "umask");
   expect_equal(status_of(pid, "NSsid"), std::to_string(pid), "a session of its own");
@@ -130,6 +133,12 @@ TEST("spawn: the program runs as the plan says") {
                0, "host name");
   zygote.ground->hang_up();
   expect_equal(reap(child.pidfd.get()).code, 0, "exit code");
+}
+
+TEST("spawn: no user namespace can be made below the program's") {
+  Zygote zygote;
+  const OwnFd user(sys("open", "ns/user", [&] { return ::open(("/proc/" + std::to_string(zygote.child.pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC); }));
+  expect_equal(in_fork([&] { return setns(user.get(), CLONE_NEWUSER) == 0 && unshare(CLONE_NEWUSER) != 0 ? errno : 0; }), ENOSPC, "errno");
 }
 
 TEST("spawn: nothing of the parent changes") {

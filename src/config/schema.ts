@@ -104,10 +104,8 @@ export const active = {
   max_standbys: whole(0, 64).optional().describe('The most standbys that are kept. Absent: 8, or standbys if that is more.'),
   lambda_zygotes: z
     .enum(['auto', 'off'], '"auto" or "off"')
-    .default('off')
-    .describe(
-      'Whether a lambda with many slow starts gets a zygote of its own. Its code is then imported there: not sealed as in a sandbox, and under no memory limit.',
-    ),
+    .default('auto')
+    .describe('Whether a lambda with many slow starts gets a zygote of its own, with its code imported.'),
   eviction: z
     .enum(['lru', 'ttl', 'gdsf'], '"lru", "ttl" or "gdsf"')
     .default('lru')

@@ -10,7 +10,7 @@ export interface Runtime {
   readonly program: Program;
   /** What a sandbox without a standby is: `forked` from a process that serves at once, or `spawned`, since its program starts from nothing. */
   readonly start: 'forked' | 'spawned';
-  /** Whether its zygote can load the code of one lambda, for that lambda's sandboxes (`--handler`). */
+  /** Whether its zygote can load the code of one lambda, for that lambda's sandboxes: the code is at /handler, its settings in `ownSettings`. */
   readonly loadsInZygote: boolean;
   /** Requests that one sandbox may be given at a time, at most. */
   readonly mostConcurrent: number;
@@ -32,6 +32,9 @@ export interface EntryChoice {
   readonly wsgi?: string;
   readonly asgi?: string;
 }
+
+/** JSON as kSetup has it. Not an argument: those can be read by everybody on the host. */
+export const ownSettings = 'SOCK_SETTINGS';
 
 /** The environment of whatever runs in a sandbox. */
 export const plainEnvironment: readonly string[] = [

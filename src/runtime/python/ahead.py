@@ -9,11 +9,11 @@ from faults import report
 _DESCRIPTORS = range(1024)  # a zygote's limit; there is no /proc here that could list them
 
 
-def load(handler, entry):
-    """entry: JSON, as kSetup has it. Ends the process where that does not work out: then each leaf loads the handler itself."""
+def load(handler, settings):
+    """settings: JSON, as kSetup has it. Ends the process where that does not work out: then each leaf loads the handler itself."""
     before = _descriptors()
     try:
-        handler.configure(f'{{"entry":{entry}}}')
+        handler.configure(settings)
         handler.load()
     except BaseException as error:
         refuse(f'it failed:\n{report(error).decode()}')
@@ -23,6 +23,8 @@ def load(handler, entry):
     left = [f'descriptor {fd} is open' for fd in sorted(_descriptors() - before)]
     if _count():
         left.append('threads run')
+    if _children():
+        left.append('processes run')
     if left:
         refuse(f'after it {", ".join(left[:10])}')
 
@@ -35,6 +37,15 @@ def refuse(why):
     )
     sys.stderr.flush()
     os._exit(1)
+
+
+def _children():
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return True
+    except ChildProcessError:
+        return False
 
 
 def _descriptors():

@@ -1,6 +1,7 @@
 """A process with the interpreter and its packages loaded, from which sandboxes are forked. Descriptor 3 is the fork socket.
 
-zygote.py [--handler ENTRY]: with the handler at /handler loaded as well; ENTRY is JSON, as kSetup has it.
+With SOCK_SETTINGS (JSON, as kSetup has it) in its environment: with the handler at /handler loaded as well. Then all that follows is that handler's
+to change, and nothing relies on it but the sandboxes of the same lambda.
 """
 import ctypes
 import gc
@@ -29,10 +30,9 @@ def main():
     leaf.install()
     leaf.rehearse(12)
     os.environ.pop('LD_PRELOAD', None)  # was for this process alone
-    handler, own = leaf.Handler('/handler'), sys.argv[1:]
-    del sys.argv[1:]
+    handler, own = leaf.Handler('/handler'), os.environ.pop('SOCK_SETTINGS', None)
     if own:
-        ahead.load(handler, own[1])
+        ahead.load(handler, own)
     gc.collect()
     gc.freeze()
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # glibc's: what was freed need not be forked

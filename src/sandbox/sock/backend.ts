@@ -76,7 +76,7 @@ export class SockBackend implements Backend {
       onLoaded: (spec, loadMs) => this.#own.loaded(spec, this.#runtime(spec), loadMs),
       log,
     };
-    this.#own = new OwnZygotes(this.#shared, options.lambdaZygotes);
+    this.#own = new OwnZygotes(this.#shared, options.lambdaZygotes, limits);
   }
 
   async start(): Promise<void> {

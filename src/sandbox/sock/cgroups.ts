@@ -50,6 +50,11 @@ export class Cgroups {
   slot(directory: string, uid: number, limits: SandboxLimits): void {
     mkdirSync(directory);
     chownSync(join(directory, 'cgroup.procs'), uid, uid);
+    this.hold(directory, limits);
+  }
+
+  /** Holds all that is in a directory to limits; over its memory it ends as a whole. */
+  hold(directory: string, limits: SandboxLimits): void {
     if (this.controllers.has('memory')) writeFileSync(join(directory, 'memory.oom.group'), '1');
     this.limit(directory, limits);
   }

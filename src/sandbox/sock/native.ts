@@ -58,7 +58,11 @@ export interface SpawnOptions {
 
 export interface Native {
   readonly received: Uint8Array;
-  ForkServer: new (control: number, handlers: { onServing(): void; onGone(reason: string): void }) => ForkServer;
+  /** onAnswered: once for each fork, in their order, unless it is gone. */
+  ForkServer: new (
+    control: number,
+    handlers: { onServing(): void; onAnswered(): void; onGone(reason: string): void },
+  ) => ForkServer;
   userNamespace(ids: readonly (readonly [inside: number, outside: number, count: number])[]): number;
   bindTree(path: string): number;
   emptyProc(): number;

@@ -1,6 +1,6 @@
 // Zygotes of single lambdas: with their handler loaded, so that a burst of cold starts does not import it again and again.
-import type { Runtime } from '../../runtime/runtime.ts';
-import type { Code, SandboxSpec } from '../sandbox.ts';
+import { ownSettings, type Runtime } from '../../runtime/runtime.ts';
+import type { Code, SandboxLimits, SandboxSpec } from '../sandbox.ts';
 import { deservesZygote } from '../zygote/promotion.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 
@@ -12,18 +12,22 @@ interface Known {
 
 /** Starts that are remembered of one lambda, and lambdas that are remembered. */
 const remembered = { starts: 4, lambdas: 1000 } as const;
+/** A processor may be busier than it was when the import was timed; and what was timed was told by the lambda. */
+const importLimit = { times: 10, least: 2000, most: 60_000 } as const;
 
 export class OwnZygotes {
   readonly #shared: Omit<PoolOptions, 'runtime'>;
   readonly #most: number;
+  readonly #limits: SandboxLimits;
   /** By lambda and digest; those used last at the end. */
   readonly #known = new Map<string, Known>();
   readonly #closing = new Set<Pool>();
 
-  /** `shared`: the pool that every lambda has; at most `most` zygotes at a time. */
-  constructor(shared: Omit<PoolOptions, 'runtime'>, most: number) {
+  /** `shared`: the pool that every lambda has; at most `most` zygotes at a time, each under the limits of its lambda, or these. */
+  constructor(shared: Omit<PoolOptions, 'runtime'>, most: number, limits: SandboxLimits) {
     this.#shared = shared;
     this.#most = most;
+    this.#limits = limits;
   }
 
   get count(): number {
@@ -54,7 +58,7 @@ export class OwnZygotes {
     known.starts.push(performance.now());
     if (known.starts.length > remembered.starts) known.starts.shift();
     if (known.pool === undefined && deservesZygote({ loadMs, starts: known.starts, failed: known.state === 'failed' }))
-      this.#make(known, runtime, spec);
+      this.#make(known, runtime, spec, loadMs);
     if (this.#known.size > remembered.lambdas) this.#drop([...this.#known].find(([, { pool }]) => pool === undefined)?.[0]);
   }
 
@@ -68,27 +72,32 @@ export class OwnZygotes {
     await Promise.all(pools.map((pool) => pool.close()));
   }
 
-  #make(known: Known, runtime: Runtime, spec: SandboxSpec): void {
+  #make(known: Known, runtime: Runtime, spec: SandboxSpec, loadMs: number): void {
     const [oldest] = this.#pools();
     if (this.#pools().length >= this.#most && oldest !== undefined) this.#drop(oldest[0]);
     const { program } = runtime;
+    const { environment, entry, concurrency } = spec;
+    const startMs = Math.min(importLimit.most, importLimit.least + importLimit.times * Math.ceil(loadMs));
     known.state = 'starting';
     const pool = new Pool({
       ...this.#shared,
       runtime: {
         ...runtime,
         program: {
-          argv: [...program.argv, '--handler', JSON.stringify(spec.entry)],
-          environment: [...program.environment, ...Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`)],
+          ...program,
+          // As the leaves get it: not as the variables of the interpreter itself, of which some (LD_PRELOAD) decide what it is.
+          environment: [...program.environment, `${ownSettings}=${JSON.stringify({ environment, entry, concurrency })}`],
           mounts: [...program.mounts, [spec.code.dir, '/handler']],
         },
       },
       standbys: { least: 0, most: 0 },
       own: {
+        confined: { limits: spec.limits ?? this.#limits, startMs },
         onLine: (line) => spec.onLine('stderr', line, undefined),
         onServing: () => (known.state = 'serving'),
-        onGone: () => {
-          known.state = known.state === 'serving' ? 'none' : 'failed';
+        onGone: (reason) => {
+          spec.onLine('stderr', `the zygote of this lambda alone is gone: ${reason}; sandboxes load the code themselves`, undefined);
+          known.state = 'failed'; // for good: it would cost calls each time
           known.pool = undefined;
         },
       },

@@ -6,7 +6,7 @@ import { ZygoteKeeper } from '../zygote/keeper.ts';
 import type { Nursery } from '../zygote/nursery.ts';
 import { type StandbyRange, startsUnderWay } from '../zygote/refill.ts';
 import type { Slot, Slots } from '../zygote/slots.ts';
-import type { Zygote } from '../zygote/zygote.ts';
+import type { Confinement, Zygote } from '../zygote/zygote.ts';
 import type { Cgroups } from './cgroups.ts';
 import { Leaf, type LeafOwner, type Received } from './leaf.ts';
 import { Standbys } from './standbys.ts';
@@ -36,10 +36,11 @@ export interface PoolStatus {
 }
 
 export interface OwnZygote {
+  readonly confined: Confinement;
   onLine(line: string): void;
   /** It serves, or is gone for good. */
   onServing(): void;
-  onGone(): void;
+  onGone(reason: string): void;
 }
 
 /** Slots kept ready beyond the standbys: a burst of that many cold calls waits for none. */
@@ -65,14 +66,15 @@ export class Pool implements LeafOwner {
       nursery,
       program: runtime.program,
       slots: { reserve, most: Math.min(maxSandboxes + standbys.most + reserveForBursts, mostSlots) },
+      confined: own?.confined,
       replace: own === undefined,
       onLine: own?.onLine,
       onServing: () => {
         own?.onServing();
         this.#standbys.refillSoon();
       },
-      onGone: () => {
-        own?.onGone();
+      onGone: (reason) => {
+        own?.onGone(reason);
         this.#standbys.clear(); // their memory is the old one's
       },
       log,
@@ -206,6 +208,7 @@ export class Pool implements LeafOwner {
         program: runtime.program,
         reserve: 1,
         most: 1,
+        confined: undefined,
         onLine: undefined,
         onServing: (own) => this.#fork(own, leaf, spec),
         onGone: (_, reason) => leaf.slot ?? leaf.abandon(new Error(reason)),

@@ -1,19 +1,20 @@
 // Keeps one zygote serving: when it is gone, starts another, if it is one that must be there.
 import type { Program } from '../../runtime/runtime.ts';
 import type { Nursery } from './nursery.ts';
-import type { Zygote } from './zygote.ts';
+import type { Confinement, Zygote } from './zygote.ts';
 
 export interface KeeperOptions {
   readonly nursery: Nursery;
   readonly program: Program;
   readonly slots: { readonly reserve: number; readonly most: number };
+  readonly confined: Confinement | undefined;
   /** Whether another takes its place when it is gone. */
   readonly replace: boolean;
   /** What it writes; undefined: the worker's log. */
   readonly onLine: ((line: string) => void) | undefined;
   onServing(): void;
   /** What was forked from it may live on, but nothing more is forked from it. */
-  onGone(): void;
+  onGone(reason: string): void;
   log(level: 'warn' | 'error', text: string): void;
 }
 
@@ -70,11 +71,12 @@ export class ZygoteKeeper {
   }
 
   #start(): void {
-    const { nursery, program, slots, onLine } = this.#options;
+    const { nursery, program, slots, confined, onLine } = this.#options;
     try {
       const zygote = nursery.make({
         program,
         ...slots,
+        confined,
         onLine,
         onServing: (served) => {
           if (this.#state.at !== 'starting') return;
@@ -96,7 +98,7 @@ export class ZygoteKeeper {
     const level = this.#state.at === 'serving' ? 'warn' : 'error';
     if (this.#options.replace) this.#options.log(level, `the zygote is gone: ${reason}; starting another`);
     this.#down(new Error(`start the zygote: ${reason}`));
-    this.#options.onGone();
+    this.#options.onGone(reason);
     this.#options.nursery.retire(zygote);
   }
 

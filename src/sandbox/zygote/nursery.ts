@@ -6,7 +6,7 @@ import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
 import type { Native } from '../sock/native.ts';
 import type { UidRange } from '../sock/uids.ts';
-import { Zygote } from './zygote.ts';
+import { type Confinement, Zygote } from './zygote.ts';
 
 export interface NurseryOptions {
   readonly native: Native;
@@ -24,6 +24,7 @@ export interface ZygotePlan {
   /** Slots kept ready, and slots at most. */
   readonly reserve: number;
   readonly most: number;
+  readonly confined: Confinement | undefined;
   /** What it writes; undefined: the worker's log. */
   readonly onLine: ((line: string) => void) | undefined;
   onServing(zygote: Zygote): void;
@@ -40,7 +41,7 @@ export class Nursery {
   }
 
   /** Starts a zygote. Throws with what could not be done. */
-  make({ program, reserve, most, onLine, onServing, onGone }: ZygotePlan): Zygote {
+  make({ program, reserve, most, confined, onLine, onServing, onGone }: ZygotePlan): Zygote {
     const { native, cgroups, uids, workerDir, base, limits, log } = this.#options;
     const size = most + 1;
     const first = uids.take(size);
@@ -59,6 +60,7 @@ export class Nursery {
           program,
           reserve,
           most,
+          confined,
           onLine: onLine ?? ((line) => log('warn', `zygote: ${line}`)),
           onGone: (reason) => onGone(zygote, reason),
         },

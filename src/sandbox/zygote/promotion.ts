@@ -5,7 +5,7 @@ export interface LambdaView {
   readonly loadMs: number;
   /** When its sandboxes of late were started, ms; the last is now. */
   readonly starts: readonly number[];
-  /** It had one, and that could not be forked from. */
+  /** It had one, and that has ended by itself or could not be forked from. */
   readonly failed: boolean;
 }
 

@@ -1,13 +1,14 @@
 // One zygote: a process with the interpreter and packages loaded, in a user namespace of its own, from which sandboxes are forked.
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Program } from '../../runtime/runtime.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
 import { Lines } from '../sock/lines.ts';
 import type { ForkServer, Native, NativeProcess, ProcessHandlers } from '../sock/native.ts';
-import { type Slot, Slots } from './slots.ts';
+import { freeze, type Slot, Slots } from './slots.ts';
 
-const rlimit = { core: 4, files: 7, locked: 8, messages: 12 } as const; // RLIMIT_…
+const rlimit = { data: 2, core: 4, processes: 6, files: 7, locked: 8, messages: 12 } as const; // RLIMIT_…
 
 export interface LeafPlan {
   /** The directory for /handler; '': it is there already, or comes later. */
@@ -16,6 +17,13 @@ export interface LeafPlan {
   readonly standby: boolean;
   /** Undefined: those of all. */
   readonly limits: SandboxLimits | undefined;
+}
+
+/** What a zygote is held to in which a lambda's code runs: it is the code's, whatever it says. */
+export interface Confinement {
+  readonly limits: SandboxLimits;
+  /** Until it serves. */
+  readonly startMs: number;
 }
 
 export interface ZygoteOptions {
@@ -33,6 +41,8 @@ export interface ZygoteOptions {
   readonly program: Program;
   readonly reserve: number;
   readonly most: number;
+  /** Undefined: nothing but the interpreter and the worker's own files are in it. */
+  readonly confined: Confinement | undefined;
   /** Words of the interpreter itself: why it could not start, for the most part. */
   onLine(line: string): void;
   /** It is gone, or never came; forks that wait fail. Sandboxes that run are not affected. Not called after close(). */
@@ -42,6 +52,8 @@ export interface ZygoteOptions {
 const firstInside = 1000;
 /** An interpreter takes 30 ms to start, and seconds on an emulated machine. */
 const startLimitMs = 60_000;
+/** A confined one that leaves a fork unanswered for so long does not serve any more. A fork takes 1 ms. */
+const answerLimitMs = 5000;
 
 interface Spawned {
   readonly process: NativeProcess;
@@ -57,13 +69,18 @@ export class Zygote {
   readonly #process: NativeProcess;
   readonly #server: ForkServer;
   readonly #ended: Promise<void>;
+  /** Of its own cgroup; a confined one runs only while it imports and while it has forks to answer. */
+  readonly #self: { readonly freezer: number; frozen: boolean };
+  /** Forks without an answer, and how long that may be so. */
+  #waiting = 0;
+  #late: NodeJS.Timeout | undefined;
   #closing = false;
   #gone = false;
 
   /** Starts the process; `onServing` when forks can be asked for. Throws with the step that failed. */
   constructor(options: ZygoteOptions, onServing: () => void) {
     this.#options = options;
-    const { native, cgroups, uids } = options;
+    const { native, cgroups, uids, confined } = options;
     const inside = { first: firstInside, count: uids.size - 1 };
     this.#userNamespace = native.userNamespace([
       [0, uids.first, 1],
@@ -72,18 +89,21 @@ export class Zygote {
     const { directory, self } = cgroups.zygote(options.name, uids.first);
     this.#directory = directory;
     const { process, control, ended } = this.#spawnedOrNothing(self);
+    this.#self = { freezer: openSync(join(self, 'cgroup.freeze'), 'w'), frozen: false };
     this.#process = process;
     this.#ended = ended;
-    const late = setTimeout(() => this.#onGone(`it does not serve after ${startLimitMs / 1000} s`), startLimitMs).unref();
+    this.#expect('it does not serve', confined?.startMs ?? startLimitMs);
     this.#server = new native.ForkServer(control, {
       onServing: () => {
-        clearTimeout(late);
+        this.#rest();
         onServing();
       },
-      onGone: (reason) => {
-        clearTimeout(late);
-        this.#onGone(reason);
+      onAnswered: () => {
+        this.#waiting--;
+        if (this.#waiting === 0) this.#rest();
+        else this.#late?.refresh();
       },
+      onGone: (reason) => this.#onGone(reason),
     });
     this.slots = new Slots({
       native,
@@ -104,7 +124,7 @@ export class Zygote {
 
   /** Forks a sandbox into the slot, whose scratch it takes. */
   fork(slot: Slot, { code, standby, limits: own }: LeafPlan, handlers: ProcessHandlers): NativeProcess {
-    const { cgroups } = this.#options;
+    const { cgroups, confined } = this.#options;
     const limits = own ?? this.#options.limits;
     if (own !== undefined) this.slots.limit(slot, own);
     const process = this.#server.fork(
@@ -123,17 +143,24 @@ export class Zygote {
     );
     closeSync(slot.scratch);
     slot.scratch = -1;
+    this.#waiting++;
+    if (confined !== undefined && this.#waiting === 1) {
+      if (this.#self.frozen) freeze(this.#self, false);
+      this.#expect('it does not answer', answerLimitMs);
+    }
     return process;
   }
 
   /** Ends the process, waits until the last of its sandboxes is gone, and removes what it had. */
   async close(): Promise<void> {
     this.#closing = true;
+    clearTimeout(this.#late);
     this.#server.close();
     this.#process.kill();
     await this.#ended;
     await this.slots.close();
     closeSync(this.#userNamespace);
+    closeSync(this.#self.freezer);
     this.#options.native.destroyCgroup(this.#directory, 10_000);
   }
 
@@ -149,7 +176,9 @@ export class Zygote {
   }
 
   #spawn(cgroupDirectory: string): Spawned {
-    const { native, root, base, staging, program, onLine } = this.#options;
+    const { native, cgroups, root, base, staging, program, confined, onLine } = this.#options;
+    if (confined !== undefined) cgroups.hold(cgroupDirectory, confined.limits);
+    const limits = this.#rlimits();
     const cgroup = openSync(cgroupDirectory, 'r');
     const mounts: [number, string][] = [];
     try {
@@ -165,12 +194,7 @@ export class Zygote {
           staging,
           mounts,
           hostname: 'sandbox',
-          limits: [
-            [rlimit.core, 0],
-            [rlimit.files, 1024],
-            [rlimit.locked, 1 << 20],
-            [rlimit.messages, 819_200],
-          ],
+          limits,
           argv: program.argv,
           environment: program.environment,
         },
@@ -191,9 +215,37 @@ export class Zygote {
     }
   }
 
+  // Where the cgroup cannot hold a confined one, rlimits do, as for a leaf; each of its leaves is the zygote's own process for a moment.
+  #rlimits(): (readonly [number, number])[] {
+    const { cgroups, confined, most } = this.#options;
+    const limits: (readonly [number, number])[] = [
+      [rlimit.core, 0],
+      [rlimit.files, 1024],
+      [rlimit.locked, 1 << 20],
+      [rlimit.messages, 819_200],
+    ];
+    if (confined === undefined) return limits;
+    const { memoryBytes, processes } = confined.limits;
+    if (memoryBytes > 0 && !cgroups.controllers.has('memory')) limits.push([rlimit.data, memoryBytes]);
+    if (!cgroups.controllers.has('pids')) limits.push([rlimit.processes, processes + most]);
+    return limits;
+  }
+
+  /** Unless something is heard in time, it is given up. */
+  #expect(what: string, ms: number): void {
+    clearTimeout(this.#late);
+    this.#late = setTimeout(() => this.#onGone(`${what} after ${ms / 1000} s`), ms).unref();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#late);
+    if (this.#options.confined !== undefined) freeze(this.#self, true);
+  }
+
   #onGone(reason: string): void {
     if (this.#gone || this.#closing) return;
     this.#gone = true;
+    clearTimeout(this.#late);
     this.#options.onGone(reason);
   }
 }

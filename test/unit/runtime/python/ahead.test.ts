@@ -9,14 +9,14 @@ import { runtime } from './leaf.ts';
 
 // As zygote.py does it; then says what a leaf would be like.
 const program = `import sys
-runtime, directory, entry = sys.argv[1:]
+runtime, directory, settings = sys.argv[1:]
 sys.dont_write_bytecode = True
 sys.path.insert(0, runtime)
 import ahead, leaf
 leaf.install()
 leaf.rehearse(2, runtime + '/rehearsal')
 handler = leaf.Handler(directory)
-ahead.load(handler, entry)
+ahead.load(handler, settings)
 leaf.rehearse(2, runtime + '/rehearsal')
 print(handler.kind, handler.call({"x": 1}), sys.modules[handler.call.__module__].calls, sys.path[0] == directory)
 `;
@@ -25,7 +25,7 @@ function loaded(t: TestContext, source: string, { name = 'f.py', entry = {} } = 
   const dir = mkdtempSync(join(tmpdir(), 'sock-ahead-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   writeFileSync(join(dir, name), source);
-  return spawnSync(process.env.PYTHON ?? 'python3', ['-I', '-c', program, runtime, dir, JSON.stringify(entry)], { encoding: 'utf8' });
+  return spawnSync(process.env.PYTHON ?? 'python3', ['-I', '-c', program, runtime, dir, JSON.stringify({ entry })], { encoding: 'utf8' });
 }
 
 const good = 'print("imported")\ncalls = 0\ndef f(event):\n  global calls\n  calls += 1\n  return event\n';
