@@ -4,14 +4,26 @@ from types import FunctionType, MethodType
 
 _ARGS = 0x04  # flags of a code object, as inspect.CO_… has them
 _LONGEST = 32  # a chain of wrappers that is longer leads in a circle
-_COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x100, 0x200
+_ASYNC = 0x80 | 0x100 | 0x200  # a coroutine, one that is made of a generator, an asynchronous generator
 
 
-def takes_context(f):
-    """Whether f(event, context) is meant: a second positional argument without a default, or one that is called `context`.
+def wants(f):
+    """(whether f(event, context) is meant, whether a call gives a coroutine or an asynchronous generator).
 
-    Only who asks for it gets it: `def f(event, cache={})` and `def f(*args)` are called with the event alone, as they always were.
+    The context gets who asks for it, by a second positional argument without a default or by one that is called `context`: `def f(event, cache={})`
+    and `def f(*args)` are called with the event alone, as they always were.
     """
+    if type(f) is FunctionType and f.__code__.co_argcount == 1 and not f.__code__.co_flags & (_ARGS | _ASYNC):
+        return False, False  # what nearly all are
+    return _takes_context(f), is_async(f)
+
+
+def is_async(f):
+    function = _function(f)[0]
+    return function is not None and bool(function.__code__.co_flags & _ASYNC)
+
+
+def _takes_context(f):
     filled, given = 0, set()
     for _ in range(_LONGEST):
         function, more, named = _function(f)
@@ -27,12 +39,6 @@ def takes_context(f):
         if f is None:
             break
     return False
-
-
-def is_async(f):
-    """Whether a call of `f` gives a coroutine or an asynchronous generator."""
-    function = _function(f)[0]
-    return function is not None and bool(function.__code__.co_flags & (_COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR))
 
 
 def _function(f):

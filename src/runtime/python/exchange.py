@@ -21,7 +21,7 @@ class Exchange:
         self.complete = bool(flags & LAST)
         self.load_only = bool(flags & LOAD_ONLY)
         self._used = 0
-        self._opening = b''  # the frame that begins the reply, until there is something to send with it
+        self._opening = None  # the head of the reply, until there is something to send with it
         self._granted = WINDOW
         self._gone = 0
         self.begun = False  # something of the reply is on its way
@@ -86,7 +86,12 @@ class Exchange:
 
     def open(self, opening):
         """Begins the reply with this head (JSON bytes), which goes out with the first of the body."""
-        self._opening = TIMED.pack(40 + len(opening), VERSION, REPLY, 0, self.number, *self.times) + opening
+        self._opening = opening
+
+    def _opened(self):
+        """The frame that begins the reply, if that is still to be sent."""
+        opening, self._opening = self._opening, None
+        return b'' if opening is None else TIMED.pack(40 + len(opening), VERSION, REPLY, 0, self.number, *self.times) + opening
 
     @property
     def room(self):
@@ -97,11 +102,11 @@ class Exchange:
         """Sends what the window allows of `data`, a memoryview; gives back the rest."""
         self.check()
         size = min(len(data), self.room)
-        if size or self._opening:
-            opening, self._opening, self.begun = self._opening, b'', True
-            frame = b''.join((HEAD.pack(size, VERSION, BODY, 0, self.number), data[:size])) if size else b''
+        if size or self._opening is not None:
+            self.begun = True
             self._gone += size
-            self.send(opening + frame)
+            frame = (HEAD.pack(size, VERSION, BODY, 0, self.number), data[:size]) if size else ()
+            self.send(b''.join((self._opened(), *frame)))
         return data[size:]
 
     def write(self, data):
@@ -126,7 +131,7 @@ class Exchange:
         sys.stderr.flush()
         hold()
         self.channel.calls.pop(self.number, None)
-        self.channel.send(b''.join((self._opening, TIMED.pack(40 + len(data), VERSION, END, flags, self.number, *self.times), data)))
+        self.channel.send(b''.join((self._opened(), TIMED.pack(40 + len(data), VERSION, END, flags, self.number, *self.times), data)))
         self.over = True
         release()
 
@@ -142,7 +147,7 @@ class Exchange:
 
     def drop(self):
         """Nobody waits for the reply."""
-        self._opening = b''
+        self._opening = None
         self.finish()
 
     def log(self, text, level):

@@ -6,7 +6,7 @@ from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import SourceFileLoader
 from types import ModuleType
 
-from entry import is_async, takes_context
+from entry import is_async, wants
 
 _READ = 1 << 16  # a larger buffer would be a mapping of its own
 FUNCTION, WSGI, ASGI = 'function', 'WSGI application', 'ASGI application'
@@ -27,6 +27,7 @@ class Handler:
         self.is_async = False
         self.direct = False  # nothing of the above but a context
         self.loop = None  # in which it runs, if it is asynchronous
+        self._usual = _spec('f', f'{directory}/f.py')  # made where leaves are forked from, so that they need not
 
     def configure(self, settings):
         """settings: JSON bytes, as kSetup has them."""
@@ -58,9 +59,8 @@ class Handler:
         """Calls of the lambda are calls of this function."""
         self.kind = FUNCTION
         self.call = call
-        self.takes_context = takes_context(call)
+        self.takes_context, self.is_async = wants(call)
         self.streams = streams
-        self.is_async = is_async(call)
         self.direct = not streams and not self.is_async
 
     def _use(self, kind, module, file, name):
@@ -91,7 +91,7 @@ class Handler:
         os.close(fd)
         module = ModuleType(name)
         module.__file__ = path
-        module.__spec__ = ModuleSpec(name, SourceFileLoader(name, path), origin=path)
+        module.__spec__ = self._usual if name == 'f' else _spec(name, path)
         sys.modules[name] = module
         try:
             exec(compile(source, path, 'exec', dont_inherit=True), module.__dict__)
@@ -99,3 +99,7 @@ class Handler:
             sys.modules.pop(name, None)
             raise
         return module
+
+
+def _spec(name, path):
+    return ModuleSpec(name, SourceFileLoader(name, path), origin=path)

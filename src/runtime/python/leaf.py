@@ -7,7 +7,7 @@ from time import monotonic_ns
 
 import threads
 from asynchronous import Loop
-from cancel import HELD, IDLE, Cancelled, enter, listen, work
+from cancel import HELD, IDLE, WORKING, Cancelled, interrupt_now, listen, work
 from channel import LAST, WINDOW, Channel, Closed
 from context import Context
 from exchange import Exchange
@@ -53,25 +53,24 @@ def run(handler, born, sealed, spin, standby):
         raise
 
 
-def rehearse(times, directory='/rehearsal'):
-    """Goes through all that a first request goes through, over a channel and with a handler of its own.
+def rehearse(times, handler):
+    """Goes through all that a first request goes through, over a channel of its own; handler: of rehearsal/f.py.
 
     In a standby: afterwards the page faults of that way are behind this process. In a zygote: the interpreter has adapted the code of that way
     to what it does (PEP 659), so that leaves need not write to it. Nothing of it is left but warm memory.
     """
     ours, theirs = socketpair()
     path, f = sys.path[0], sys.modules.get('f')
-    channel, handler = Channel(theirs), Handler(directory, {})
-    settings = b'\x02\x00\x00\x00\x02\x0a\x00\x00\x00\x00\x00\x00{}'
-    plain = b'\x16\x00\x00\x00\x02\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
+    channel = Channel(theirs)
+    request = b'\x16\x00\x00\x00\x02\x03\x01\x00\x01\x00\x00\x00\x0d\x00{"id":"none"}{"x":1}'
     for _ in range(times):
         handler.kind = None
-        ours.sendall(settings + plain)
-        request, _ = begin(channel, handler, 0, 0)
-        answer(channel, handler, request)
+        ours.sendall(request)
+        first, _ = begin(channel, handler, 0, 0)
+        answer(channel, handler, first)
         ours.recv(4096)
-        handler.use(sys.modules['f'].with_context)
-        ours.sendall(plain)
+        handler.call, handler.takes_context = _with_context, True
+        ours.sendall(request)
         answer(channel, handler, channel.receive())
         ours.recv(4096)
         del sys.modules['f']
@@ -80,6 +79,10 @@ def rehearse(times, directory='/rehearsal'):
         sys.modules['f'] = f
     ours.close()
     theirs.close()
+
+
+def _with_context(event, _context):
+    return event
 
 
 def begin(channel, handler, born, sealed):
@@ -114,7 +117,9 @@ def answer(channel, handler, request, born=0, sealed=0, loaded=0):
     reply = b''
     try:
         try:
-            enter()
+            work.state = WORKING
+            if work.late:
+                interrupt_now()
             if flags == LAST and handler.direct:
                 try:
                     event = json.loads(body) if body else {}

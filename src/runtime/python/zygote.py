@@ -28,7 +28,8 @@ def main():
     hooks = Hooks(*(ctypes.cast(f, ctypes.c_void_p) for f in (python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child)))
     import random  # noqa: F401  so that it is reseeded after each fork
     leaf.install()
-    leaf.rehearse(12)
+    rehearsal = leaf.Handler('/rehearsal', {})
+    leaf.rehearse(12, rehearsal)
     os.environ.pop('LD_PRELOAD', None)  # was for this process alone
     handler, own = leaf.Handler('/handler'), os.environ.pop('SOCK_SETTINGS', None)
     if own:
@@ -49,7 +50,7 @@ def main():
     born, sealed = guest.guest_born(), guest.guest_sealed()
     if role == 1:
         born = sealed = 0  # long before its first request
-        leaf.rehearse(2)
+        leaf.rehearse(2, rehearsal)
     leaf.run(handler, born, sealed, guest.guest_spin, role == 1)
 
 

@@ -1,6 +1,2 @@
 def f(event):
     return {"got": event}
-
-
-def with_context(event, context):
-    return {"got": event}

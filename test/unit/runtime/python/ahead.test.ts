@@ -14,10 +14,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, runtime)
 import ahead, leaf
 leaf.install()
-leaf.rehearse(2, runtime + '/rehearsal')
+leaf.rehearse(2, leaf.Handler(runtime + '/rehearsal', {}))
 handler = leaf.Handler(directory)
 ahead.load(handler, settings)
-leaf.rehearse(2, runtime + '/rehearsal')
+leaf.rehearse(2, leaf.Handler(runtime + '/rehearsal', {}))
 print(handler.kind, handler.call({"x": 1}), sys.modules[handler.call.__module__].calls, sys.path[0] == directory)
 `;
 

@@ -54,6 +54,14 @@ test('the leaf tells what it has used up of a body, each time that is half a win
   assert.equal(String((await leaf.answer(number)).body), `${11 * half - 1}`);
 });
 
+test('a reply that is whole tells with its head when the handler was through', async (t) => {
+  const leaf = await leafOf(t, 'def f(event):\n  return b"x"\n');
+  const number = leaf.ask({ body: '1' });
+  const { payload } = await leaf.next((f) => f.type === frame.reply && f.request === number);
+  const [received, handled] = [payload.readBigUInt64LE(16), payload.readBigUInt64LE(32)];
+  assert.ok(received > 0n && handled >= received, `${received} ${handled}`);
+});
+
 test('no more of a reply is sent than the window allows, and the rest when more is allowed', async (t) => {
   const total = windowBytes * 2 + 5;
   for (const source of [

@@ -8,5 +8,5 @@ sys.path.insert(0, runtime)
 import leaf  # noqa: E402
 
 leaf.install()
-leaf.rehearse(int(rehearsals), runtime + '/rehearsal')
+leaf.rehearse(int(rehearsals), leaf.Handler(runtime + '/rehearsal', {}))
 leaf.run(leaf.Handler(handler), 0, 0, None, True)
