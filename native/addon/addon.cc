@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "../core/cgroup.h"
+#include "../core/identity.h"
 #include "../core/listening.h"
 #include "../core/mounts.h"
 #include "../core/namespaces.h"
@@ -167,6 +168,10 @@ Value spawn(const CallbackInfo& info) {
 void destroy_cgroup(const CallbackInfo& info) {
   guarded(info.Env(), [&] { sock::destroy_cgroup(text_of(info[0]), fd_of(info[1])); });
 }
+// reapStrays(firstUid, count)
+void reap_strays(const CallbackInfo& info) {
+  guarded(info.Env(), [&] { sock::reap_strays(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value()); });
+}
 Value delegated_cgroup(const CallbackInfo& info) { return Napi::Boolean::New(info.Env(), sock::delegated_cgroup(text_of(info[0]))); }
 
 // boundReceive(port, bytes) -> number of listening sockets
@@ -198,6 +203,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   function("resizeScratch", resize_scratch);
   function("spawn", spawn);
   function("destroyCgroup", destroy_cgroup);
+  function("reapStrays", reap_strays);
   function("delegatedCgroup", delegated_cgroup);
   function("boundReceive", bound_receive);
   function("lock", lock);

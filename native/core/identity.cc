@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <sstream>
 #include <string>
@@ -68,6 +70,16 @@ bool is_leaf_of(int pidfd, int cgroup) {
     return true;
   }
   return ended(pidfd);  // by then it has left its cgroup
+}
+
+void reap_strays(uint32_t first, uint32_t count) {
+  std::istringstream children(text_of("/proc/self/task/" + std::to_string(syscall(SYS_gettid)) + "/children"));
+  for (pid_t pid = 0; children >> pid;) {
+    struct stat process {};
+    if (stat(("/proc/" + std::to_string(pid)).c_str(), &process) != 0 || process.st_uid - first >= count) continue;
+    siginfo_t info;
+    (void)waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | __WALL);  // one that runs is not waited for
+  }
 }
 
 OwnFd orphan_in(int cgroup) {

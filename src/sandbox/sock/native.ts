@@ -80,6 +80,8 @@ export interface Native {
   spawn(options: SpawnOptions, handlers: ProcessHandlers): { process: NativeProcess; control: number };
   /** Kills all in the cgroup, waits until it is empty, removes it and those below. */
   destroyCgroup(directory: string, timeoutMs: number): void;
+  /** Reaps children with these host uids that have ended and that no NativeProcess is for. */
+  reapStrays(firstUid: number, count: number): void;
   delegatedCgroup(directory: string): boolean;
   /** Bounds what the kernel keeps unread of each client of a TCP port that this process listens on; returns for how many sockets. */
   boundReceive(port: number, bytes: number): number;

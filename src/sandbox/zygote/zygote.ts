@@ -153,6 +153,7 @@ export class Zygote {
 
   /** Ends the process, waits until the last of its sandboxes is gone, and removes what it had. */
   async close(): Promise<void> {
+    const { native, uids } = this.#options;
     this.#closing = true;
     clearTimeout(this.#late);
     this.#server.close();
@@ -161,7 +162,8 @@ export class Zygote {
     await this.slots.close();
     closeSync(this.#userNamespace);
     closeSync(this.#self.freezer);
-    this.#options.native.destroyCgroup(this.#directory, 10_000);
+    native.destroyCgroup(this.#directory, 10_000);
+    native.reapStrays(uids.first, uids.size); // a zygote can give the worker children that it never heard of
   }
 
   /** What is made for a process that cannot be started does not stay. */

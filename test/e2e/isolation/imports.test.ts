@@ -1,5 +1,6 @@
 // What a lambda's code does while it is imported in a zygote of its own, which is then in its hands: it costs that zygote, and nobody anything else.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { needsRoot, startWorker, type Worker } from '../worker.ts';
 
@@ -78,6 +79,38 @@ test('a zygote that serves and then does not is given up: what it was asked for 
     assert.equal((await worker.call('other', {})).text, '"fine"');
   }
 });
+
+const orphans = `import ctypes, struct
+libc = ctypes.CDLL(None)
+for _ in range(5):
+  if libc.syscall(435, ctypes.create_string_buffer(struct.pack("11Q", 0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)), 88) == 0: os._exit(0)
+print("has made orphans", file=sys.stderr, flush=True)
+os._exit(0)`;
+
+test('children that it gives the worker are reaped when it is gone', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { orphans: lambda(orphans) }, config });
+  await burst(worker, 'orphans');
+  await worker.logged(({ msg }) => msg === 'has made orphans');
+  await whyGone(worker, 'orphans');
+  const dead = (): string[] =>
+    readFileSync(`/proc/${worker.pid}/task/${worker.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter((pid) => /^State:\tZ/m.test(statusOf(pid)));
+  for (let looks = 0; dead().length > 0; looks++) {
+    assert.ok(looks < 1000, `${dead()} are still there`);
+    await worker.status();
+  }
+  assert.equal(await worker.stop(), 0);
+});
+
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return ''; // it was reaped just now
+  }
+}
 
 const attempts = `import ctypes, errno, resource, struct
 libc = ctypes.CDLL(None, use_errno=True)
