@@ -6,6 +6,7 @@ import { counts } from './cases/counts.ts';
 import { events } from './cases/events.ts';
 import { fairness } from './cases/fairness.ts';
 import { freeze } from './cases/freeze.ts';
+import { images } from './cases/images.ts';
 import { memory } from './cases/memory.ts';
 import { metrics } from './cases/metrics.ts';
 import { node } from './cases/node.ts';
@@ -32,5 +33,6 @@ export const cases: Readonly<Record<string, Case>> = {
   counts,
   metrics,
   tracing,
+  images,
 };
 export const caseNames = Object.keys(cases);

@@ -1,8 +1,8 @@
-// What a code package may be at most, and what it must have. Used by everything that reads a package.
+// What an archive or a code package may be at most, and what a package must have. Used by everything that reads one.
 
-/** Over any of these a package is refused as `code-invalid`. */
-export interface PackageLimits {
-  /** Bytes of the unpacked package; for an archive of the whole tar stream, headers and padding included. */
+/** Over any of these an archive is refused. */
+export interface ArchiveLimits {
+  /** Unpacked bytes; for an archive of the whole tar stream, headers and padding included. */
   readonly bytes: number;
   /** Files, links and directories, the implied ones too. */
   readonly entries: number;
@@ -14,13 +14,17 @@ export interface PackageLimits {
   readonly ratio: number;
   /** Up to so many unpacked bytes the ratio does not matter. */
   readonly ratioFreeBytes: number;
-  /** Bytes of a package that is a single .py. */
-  readonly fileBytes: number;
   /**
-   * Milliseconds that a thread may work on one package. A hostile tar costs time without having bytes: 250 kB of PAX records kept tar-stream
+   * Milliseconds that a thread may work on one archive. A hostile tar costs time without having bytes: 250 kB of PAX records kept tar-stream
    * busy for 150 s.
    */
   readonly ms: number;
+}
+
+/** Of code packages: over any of these they are `code-invalid`. */
+export interface PackageLimits extends ArchiveLimits {
+  /** Bytes of a package that is a single .py. */
+  readonly fileBytes: number;
 }
 
 export const defaultLimits: PackageLimits = {

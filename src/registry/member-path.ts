@@ -1,17 +1,23 @@
-// The names inside a package: which are acceptable, and where a link may point. Pure; the rules for archives and directories alike.
-import type { PackageLimits } from './limits.ts';
+// The names inside an archive or a package: which are acceptable, and where a package's links may point. Pure; the rules for archives and
+// directories alike.
+import type { ArchiveLimits, PackageLimits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 const nameMax = 255; // NAME_MAX of every file system that a store may be on
 
-/**
- * `name` as a relative path without empty and "." components; '' is the package's root itself. Refused: what is absolute, has a ".." or
- * NUL, is not UTF-8 (two names would become one), or has a backslash (tools disagree whether it separates).
- */
+/** `name` as relativePath() has it. Refused, too: a backslash (tools that make packages disagree whether it separates). */
 export function memberPath(name: string, limits: PackageLimits): string {
+  if (name.includes('\\')) throw new Refusal('has a backslash in its name', name);
+  return relativePath(name, limits);
+}
+
+/**
+ * `name` as a relative path without empty and "." components; '' is the root itself. Refused: what is absolute, has a ".." or NUL, or is not
+ * UTF-8 (two names would become one).
+ */
+export function relativePath(name: string, limits: Pick<ArchiveLimits, 'depth' | 'pathBytes'>): string {
   if (name.startsWith('/')) throw new Refusal('has an absolute name', name);
   if (name.includes('\0')) throw new Refusal('has a NUL in its name', name);
-  if (name.includes('\\')) throw new Refusal('has a backslash in its name', name);
   if (name.includes('\uFFFD')) throw new Refusal('has a name that is not UTF-8', name);
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) throw new Refusal('has ".." in its name', name);

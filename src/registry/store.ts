@@ -5,9 +5,9 @@
 // and nobody retains it. Not before the next turn of the event loop, though, so that whoever was just given a digest can retain it in time.
 // Names outlive the process: at the next start, what they point at is reused, and what none points at is removed.
 
-import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
+import { Directories } from './directories.ts';
 import { Names } from './names.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 
@@ -18,26 +18,19 @@ export interface StoreOptions {
   readonly pool: UnpackPool;
 }
 
-const digestPattern = /^[0-9a-f]{64}$/;
-const temporaryPrefix = 'tmp-';
-
 export class Store {
   readonly dir: string;
-  readonly #pool: UnpackPool;
+  readonly #directories: Directories;
   /** What is there whole, and how many hold it. */
   readonly #holders = new Map<string, { names: number; retained: number }>();
   readonly #names: Names;
-  readonly #work = new Set<Promise<void>>();
 
   /** Takes over what an earlier run left, and begins to remove what it left unfinished. */
   constructor({ dir, pool }: StoreOptions) {
     this.dir = dir;
-    this.#pool = pool;
     this.#names = new Names(join(dir, 'names'));
-    for (const name of readdirSync(dir)) {
-      if (digestPattern.test(name)) this.#holders.set(name, { names: 0, retained: 0 });
-      else if (name.startsWith(temporaryPrefix)) this.#remove(join(dir, name));
-    }
+    this.#directories = new Directories(dir, pool);
+    for (const digest of this.#directories.list()) this.#holders.set(digest, { names: 0, retained: 0 });
     for (const [lambda, digest] of this.#names.entries()) {
       const holder = this.#holders.get(digest);
       if (holder === undefined) this.#names.delete(lambda);
@@ -48,7 +41,7 @@ export class Store {
   }
 
   path(digest: string): string {
-    return join(this.dir, digest);
+    return this.#directories.path(digest);
   }
 
   has(digest: string): boolean {
@@ -57,33 +50,19 @@ export class Store {
 
   /** A new empty directory on the store's file system, to be given to publish() or discard(). */
   temporary(): string {
-    const dir = this.#temporaryPath();
-    mkdirSync(dir, 0o700);
-    return dir;
+    return this.#directories.temporary();
   }
 
   /** Makes what is in `temporary` the store's directory for `digest`, unless it has one. */
   publish(temporary: string, digest: string): void {
     chmodSync(temporary, 0o755);
-    try {
-      renameSync(temporary, this.path(digest));
-    } catch (error) {
-      if (!existsSync(this.path(digest))) throw error;
-      void this.discard(temporary); // its end is awaited by close()
-    }
+    this.#directories.publish(temporary, digest);
     if (!this.has(digest)) this.#holders.set(digest, { names: 0, retained: 0 });
   }
 
   /** Removes a directory that temporary() gave, also while a thread that is being ended still writes into it. */
   discard(temporary: string): Promise<void> {
-    try {
-      rmdirSync(temporary);
-      return Promise.resolve();
-    } catch {
-      const gone = this.#temporaryPath();
-      renameSync(temporary, gone); // from here on its old path makes nothing
-      return this.#remove(gone);
-    }
+    return this.#directories.discard(temporary);
   }
 
   /** The lambda's code is `digest` from now on. */
@@ -123,16 +102,12 @@ export class Store {
   }
 
   /** Resolves when nothing is being removed, nor about to be. */
-  async settled(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work);
+  settled(): Promise<void> {
+    return this.#directories.settled();
   }
 
   close(): Promise<void> {
     return this.settled();
-  }
-
-  #temporaryPath(): string {
-    return join(this.dir, `${temporaryPrefix}${randomUUID()}`);
   }
 
   #holder(digest: string): { names: number; retained: number } {
@@ -148,12 +123,11 @@ export class Store {
 
   #consider(digest: string): void {
     if (!this.#isGarbage(digest)) return;
-    this.#later(async () => {
+    this.#directories.later(async () => {
       if (!this.#isGarbage(digest)) return;
-      const gone = this.#temporaryPath();
-      renameSync(this.path(digest), gone); // at once, so that half of it never counts as present
+      const removed = this.#directories.remove(digest);
       this.#holders.delete(digest);
-      await this.#pool.remove(gone);
+      await removed;
     });
   }
 
@@ -162,26 +136,7 @@ export class Store {
     return holder !== undefined && holder.names === 0 && holder.retained === 0;
   }
 
-  #remove(dir: string): Promise<void> {
-    return this.#track(this.#pool.remove(dir));
-  }
-
   #saveNames(): void {
-    this.#later(async () => this.#names.save(() => this.#temporaryPath()));
-  }
-
-  /** In the next turn of the event loop. */
-  #later(work: () => Promise<void>): void {
-    const turn = new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    });
-    void this.#track(turn.then(work));
-  }
-
-  /** Failures end here: what could not be removed is removed at the next start, and names may be lost. */
-  #track(work: Promise<void>): Promise<void> {
-    const tracked = work.catch(() => undefined).finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
-    return tracked;
+    this.#directories.later(async () => this.#names.save(() => this.#directories.temporaryPath()));
   }
 }

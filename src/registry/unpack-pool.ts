@@ -1,7 +1,10 @@
-// The threads in which packages are read, unpacked and removed, so that the event loop never does big work. The only file that knows Piscina.
+// The threads in which packages and layers are read, unpacked and removed, so that the event loop never does big work. The only file that knows
+// Piscina.
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import type { LayerJob, UnpackedLayer } from './layers/unpack-layer.ts';
 import type { Unpacked } from './unpack.ts';
 import type { UnpackTask } from './unpack-worker.ts';
 
@@ -26,21 +29,31 @@ export class UnpackPool {
 
   /** Never rejects: a thread that took too long or too much memory is ended, and the package refused. */
   async unpack(task: UnpackTask): Promise<Unpacked> {
+    const { ms } = task.limits;
     try {
-      return await this.#run<Unpacked>('unpackTask', task, task.limits.ms);
+      return await this.#run<Unpacked>('unpackTask', task, () => AbortSignal.timeout(ms));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (error instanceof Error && error.name === 'AbortError' && !this.#closed) {
-        return { at: 'exhausted', detail: `it takes more than ${task.limits.ms} ms to unpack` };
-      }
-      if (code === 'ERR_WORKER_OUT_OF_MEMORY') return { at: 'exhausted', detail: 'it takes too much memory to unpack' };
-      return { at: 'failed', message: String(error) };
+      const detail = this.#closed ? undefined : exhaustion(error, ms);
+      return detail === undefined ? { at: 'failed', message: String(error) } : { at: 'exhausted', detail };
+    }
+  }
+
+  /** The same for a layer. When `cancelled` is aborted, the thread that works on it is ended; what it leaves is no layer. */
+  async unpackLayer(job: LayerJob, cancelled?: AbortSignal): Promise<UnpackedLayer> {
+    let ms = job.limits.ms;
+    try {
+      ms += Math.ceil(statSync(job.blob).size / job.limits.bytesPerMs);
+      const signal = () => AbortSignal.any([AbortSignal.timeout(ms), ...(cancelled === undefined ? [] : [cancelled])]);
+      return await this.#run<UnpackedLayer>('unpackLayer', job, signal);
+    } catch (error) {
+      const detail = this.#closed || cancelled?.aborted ? undefined : exhaustion(error, ms);
+      return detail === undefined ? { at: 'failed', detail: String(error) } : { at: 'exhausted', detail };
     }
   }
 
   /** Removes a directory and what is in it. */
   async remove(dir: string): Promise<void> {
-    await this.#run<undefined>('removeTask', dir, undefined);
+    await this.#run<undefined>('removeTask', dir);
   }
 
   /** Ends the threads, also those at work. */
@@ -50,19 +63,27 @@ export class UnpackPool {
     await this.#piscina?.destroy();
   }
 
-  /** Waits for a free thread here and not in Piscina, so that the deadline counts from when the work begins. */
-  async #run<T>(name: 'unpackTask' | 'removeTask', task: unknown, ms: number | undefined): Promise<T> {
+  /** Waits for a free thread here and not in Piscina, so that the deadline counts from when the work begins, which is when `signal` is called. */
+  async #run<T>(name: 'unpackTask' | 'unpackLayer' | 'removeTask', task: unknown, signal?: () => AbortSignal): Promise<T> {
     while (this.#busy >= this.#threads && !this.#closed) await new Promise<void>((go) => this.#waiting.push(go));
     if (this.#closed) throw new Error(`${name}: the unpack pool is closed`);
     this.#busy += 1;
     try {
       this.#piscina ??= startPiscina(this.#threads);
-      return await this.#piscina.run(task, ms === undefined ? { name } : { name, signal: AbortSignal.timeout(ms) });
+      return await this.#piscina.run(task, { name, signal: signal?.() ?? null });
     } finally {
       this.#busy -= 1;
       this.#waiting.shift()?.();
     }
   }
+}
+
+/** Why a thread was ended that nobody else ended; undefined when it was not. */
+function exhaustion(error: unknown, ms: number): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.name === 'AbortError') return `it takes more than ${ms} ms to unpack`;
+  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'it takes too much memory to unpack';
+  return undefined;
 }
 
 function startPiscina(threads: number): Piscina {

@@ -1,4 +1,4 @@
-// What the threads of the unpack pool run. One task at a time; everything but gunzip is synchronous.
+// What the threads of the unpack pool run. One task at a time; everything but decompression is synchronous.
 import { rmSync } from 'node:fs';
 import { ArchiveSource } from './archive-source.ts';
 import { DirectorySource } from './directory-source.ts';
@@ -6,6 +6,8 @@ import { FileSource } from './file-source.ts';
 import type { PackageLimits } from './limits.ts';
 import type { Source } from './source.ts';
 import { type Unpacked, unpack } from './unpack.ts';
+
+export { unpackLayer } from './layers/unpack-layer.ts';
 
 export type Form = 'archive' | 'directory' | 'file';
 

@@ -10,6 +10,9 @@ export interface Member {
   readonly content?: string | Uint8Array;
   readonly linkname?: string;
   readonly mode?: number;
+  /** Of who runs the test, unless given. */
+  readonly uid?: number;
+  readonly gid?: number;
   readonly mtime?: number;
   /** When it is to differ from the content's. */
   readonly size?: number;
@@ -53,8 +56,8 @@ function headerOf(member: Member): Buffer {
   Buffer.from(member.name).copy(block, 0, 0, 100);
   block.write(member.prefix ?? '', 345, 155, 'utf8');
   block.write(octal(member.mode ?? 0o644, 7), 100);
-  block.write(octal(0, 7), 108);
-  block.write(octal(0, 7), 116);
+  block.write(octal(member.uid ?? process.getuid?.() ?? 0, 7), 108);
+  block.write(octal(member.gid ?? process.getgid?.() ?? 0, 7), 116);
   block.write(octal(member.size ?? content.length, 11), 124);
   block.write(octal(member.mtime ?? 1_700_000_000, 11), 136);
   block.write('        ', 148);
