@@ -82,7 +82,7 @@ export async function runWorker(config: Config): Promise<void> {
   signals.onSecond = (signal) => {
     backend.kill();
     log.error(
-      `${signal}: told a second time, ending at once: calls are cut; cgroups, the socket and what was half unpacked are left, which the next start or worker force-cleanup removes`,
+      `${signal}: told a second time, ending at once: calls are cut; cgroups and the socket are left, which worker force-cleanup or the next start removes, and what was half unpacked, which the next start does`,
     );
     flush();
     process.exit(128 + constants.signals[signal]);
