@@ -26,7 +26,7 @@ main() {
     printf '\n== %s ==\n' "$prefix$suite"
     case $suite in
       lint) counted lint node_modules/.bin/biome check . ;;
-      unit) node_suite unit ;;
+      unit) node_suite unit --test-concurrency=4 ;; # many wait for a time limit to pass
       core) counted core_test build/Release/core_test; counted core_test_asan build/Release/core_test_asan ;;
       kernel) node_suite kernel --test-concurrency=1 ;;
       e2e) programs; node_suite e2e --test-concurrency=1 ;;

@@ -177,7 +177,10 @@ export class Lambda {
     const next = (take: (call: Call) => void): void => {
       for (let taken = 0; taken < mostATurn && queue.length > 0; taken++) take(queue.shift() as Call);
       if (queue.length > 0) setImmediate(() => next(take));
-      else this.#arrivals.delete(looking);
+      else {
+        queue.clear(); // its timer goes, too
+        this.#arrivals.delete(looking);
+      }
       this.#forgetIfEmpty();
     };
     looking.then(
