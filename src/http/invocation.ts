@@ -181,7 +181,7 @@ export class Invocation implements Call {
       requestId: head.id,
       lambda: this.lambda,
       method: head.method,
-      path: head.root + head.path,
+      path: this.#exchange.path,
       status: error === undefined ? this.#status : error.status,
       start,
       errorCode: error?.code,

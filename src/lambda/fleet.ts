@@ -208,7 +208,7 @@ export class Fleet implements Tenant, InstanceOwner {
     const { bytes, code } = instance.deployment;
     this.#instances.delete(instance);
     this.#serving.delete(instance);
-    this.#ready.remove(instance);
+    this.#ready.forget(instance);
     if (this.#instances.size === 0) this.#usage.reset();
     if (how === 'died' && instance.served === 0) this.#noWarmUp(instance.deployment, new WorkerError('sandbox-died')); // another would die as well
     if (this.#yielding.delete(instance)) room.expect(-bytes);

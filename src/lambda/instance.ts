@@ -53,7 +53,7 @@ export class Instance {
   readonly born = performance.now();
   readonly #owner: InstanceOwner;
   readonly #sandbox: Sandbox;
-  readonly #running = new Set<Running>();
+  readonly #running: Running[] = []; // no Set: see Ready
   #state: State = { at: 'active', since: this.born };
   #served = 0;
   /** Has been given something, if only its handler to load. */
@@ -86,12 +86,12 @@ export class Instance {
   /** How a call would meet it now; undefined when it takes none. */
   get idleClass(): IdleClass | undefined {
     if (this.#state.at === 'frozen') return 'thawed';
-    return this.#state.at === 'active' && this.#running.size < this.deployment.settings.concurrency ? 'warm' : undefined;
+    return this.#state.at === 'active' && this.#running.length < this.deployment.settings.concurrency ? 'warm' : undefined;
   }
 
   /** At work on so many calls. */
   get load(): number {
-    return this.#running.size;
+    return this.#running.length;
   }
 
   /** Calls that it was given, without the one that loaded it. */
@@ -101,11 +101,11 @@ export class Instance {
 
   get state(): 'busy' | 'idle' | 'frozen' | 'retired' | 'ended' {
     if (this.#state.at !== 'active') return this.#state.at;
-    return this.#running.size > 0 ? 'busy' : 'idle';
+    return this.#running.length > 0 ? 'busy' : 'idle';
   }
 
   get idleSince(): number | undefined {
-    return (this.#state.at === 'active' || this.#state.at === 'frozen') && this.#running.size === 0 ? this.#state.since : undefined;
+    return (this.#state.at === 'active' || this.#state.at === 'frozen') && this.#running.length === 0 ? this.#state.since : undefined;
   }
 
   /** Has its handler loaded, before any call. */
@@ -127,7 +127,7 @@ export class Instance {
   /** Ends it when what runs has ended. */
   retire(): void {
     if (this.#state.at === 'ended' || this.#state.at === 'retired') return;
-    if (this.#running.size === 0) return void this.close();
+    if (this.#running.length === 0) return void this.close();
     this.#state = { at: 'retired' };
     this.#owner.onRetired(this);
   }
@@ -141,7 +141,7 @@ export class Instance {
   #serve(call: Call, start: StartClass, loadOnly: boolean): void {
     const since = performance.now();
     const running: Running = { call, start, loadOnly, since, limit: since + this.deployment.timeLimitMs, ongoing: undefined };
-    this.#running.add(running);
+    this.#running.push(running);
     this.#isMet = true;
     call.sandbox = this.#sandbox.id;
     call.cancel = (why) => this.#cancel(running, why);
@@ -187,20 +187,26 @@ export class Instance {
   #noteStart({ since }: Running, { phases }: Call): void {
     if (this.#started) return;
     this.#started = true;
-    const handler = phases.list.findLast(([name]) => name === 'handler')?.[1] ?? 0;
+    const handler = phases.lengths[phases.names.lastIndexOf('handler')] ?? 0;
     this.#owner.onStarted(this, Math.max(0, performance.now() - since - handler));
   }
 
   /** The sandbox is through with it. */
   #over(running: Running, outcome: Outcome): void {
     this.#settle(running, outcome);
-    if (!this.#running.delete(running) || this.#state.at === 'ended') return;
+    if (!this.#remove(running) || this.#state.at === 'ended') return;
     if (!this.deployment.settings.reuse && !running.loadOnly) this.retire();
-    if (this.#running.size === 0) {
+    if (this.#running.length === 0) {
       if (this.#state.at === 'retired') void this.close();
       else if (this.#state.at === 'active') this.#becomeIdle();
     }
     if (this.#state.at === 'active') this.#owner.onFree(this);
+  }
+
+  #remove(running: Running): boolean {
+    const at = this.#running.indexOf(running);
+    if (at >= 0) this.#running.splice(at, 1);
+    return at >= 0;
   }
 
   /** Nobody waits for it any more. The lambda is told, and the instance is used again if it heeds that soon. */
@@ -239,11 +245,11 @@ export class Instance {
     for (const running of [...this.#running]) {
       if (running.limit > now) continue;
       if (running.call !== undefined) this.#cancel(running, new WorkerError('time-limit', { detail: `${timeLimitMs / 1000} s` }));
-      else if (this.#running.size === 1)
+      else if (this.#running.length === 1)
         void this.close(); // it does not heed
       else {
         this.retire(); // others work in it
-        this.#running.delete(running);
+        this.#remove(running);
       }
     }
     this.#lookAtLimits();

@@ -12,7 +12,12 @@ export interface Takes {
 export class Ready<T extends Takes> {
   /** By load. What is idle is in the order in which it became so: what is frozen at the front. */
   readonly #byLoad: T[][] = [[]];
+  /**
+   * In which of these each one is; -1 while it is in none. It stays here until it is forgotten: a Map that becomes small takes a new table, which the old one
+   * refers to, and garbage of the old generation then keeps all later tables from being collected young, with what they hold.
+   */
   readonly #loads = new Map<T, number>();
+  #count = 0;
 
   /** How many are at work on nothing. */
   get idle(): number {
@@ -36,7 +41,7 @@ export class Ready<T extends Takes> {
   has(idle: IdleClass): boolean {
     const [resting] = this.#byLoad;
     if (idle === 'thawed') return resting?.[0]?.idleClass === 'thawed';
-    return this.#loads.size > this.idle || resting?.at(-1)?.idleClass === 'warm';
+    return this.#count > this.idle || resting?.at(-1)?.idleClass === 'warm';
   }
 
   /** Puts it where its load belongs; whether it was there before or not. */
@@ -46,14 +51,22 @@ export class Ready<T extends Takes> {
     while (this.#byLoad.length <= load) this.#byLoad.push([]);
     this.#byLoad[load]?.push(item);
     this.#loads.set(item, load);
+    this.#count++;
   }
 
   remove(item: T): void {
     const load = this.#loads.get(item);
-    if (load === undefined) return;
-    this.#loads.delete(item);
+    if (load === undefined || load < 0) return;
+    this.#loads.set(item, -1);
+    this.#count--;
     const same = this.#byLoad[load];
     same?.splice(same.lastIndexOf(item), 1);
+  }
+
+  /** It will not come again. */
+  forget(item: T): void {
+    this.remove(item);
+    this.#loads.delete(item);
   }
 
   /** The next to take a call, which is none of the ready ones then. */

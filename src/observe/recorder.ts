@@ -83,7 +83,8 @@ export class Recorder {
   #recordPhases({ lambda, phases, start }: Finished, at: number, ms: number): void {
     const totals = this.phases[at];
     let [outside, waiting, trip] = [0, 0, 0];
-    for (const [name, length] of phases.list) {
+    for (let i = 0; i < phases.names.length; i++) {
+      const [name, length] = [phases.names[i] as string, phases.lengths[i] as number];
       let total = totals?.get(name);
       if (total === undefined) {
         total = { name, part: parts[name] ?? 'round trip', count: 0, sum: 0 };

@@ -116,8 +116,10 @@ export class Conversation implements Ongoing {
     if (this.#head === undefined) this.#mark(timing);
     const error = this.#head?.error;
     if (error !== undefined) this.request.failed(new WorkerError(error, { detail: rest.toString('utf8') }));
-    else if (!this.#begun) this.request.answered({ ...this.#reply(), body: rest });
-    else {
+    else if (!this.#begun) {
+      const { status, headers } = this.#reply();
+      this.request.answered({ status, headers, body: rest }); // no spread: see headText
+    } else {
       if (rest.length > 0 && !this.#cancelled) this.request.chunk(rest);
       this.request.ended();
     }

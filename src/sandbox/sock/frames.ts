@@ -23,8 +23,9 @@ export interface RequestFrame {
 }
 
 /** What a lambda is told of its request; `deadline` in milliseconds of performance.now(). Undefined when it is longer than a frame can tell. */
-export function headText(head: RequestHead, deadline: number): string | undefined {
-  const text = JSON.stringify({ ...head, deadline: deadline + origin });
+export function headText({ id, method, root, path, query, headers, client }: RequestHead, deadline: number): string | undefined {
+  // No spread: of one the engine makes a new hidden class each time, which lives until the old generation is collected.
+  const text = JSON.stringify({ id, method, root, path, query, headers, client, deadline: deadline + origin });
   return text.length * 3 <= longestHead || Buffer.byteLength(text) <= longestHead ? text : undefined;
 }
 

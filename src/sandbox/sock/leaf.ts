@@ -50,7 +50,7 @@ export class Leaf implements Sandbox, Wire {
   #state: State = { at: 'waiting' };
   #resolveClosed: () => void = () => {};
   /** Those under way, by their number. */
-  readonly #conversations = new Map<number, Conversation>();
+  readonly #conversations: Conversation[] = []; // few, and no Map: see Ready in lambda/
   /** What is to be sent as soon as there is a process. */
   #unsent: Buffer[] = [];
   readonly #out = this.#lines('stdout');
@@ -113,7 +113,7 @@ export class Leaf implements Sandbox, Wire {
     this.#number = (this.#number + 1) >>> 0 || 1;
     const waking = this.#number === 1 && this.start === 'standby' ? 'attach' : 'wake';
     const conversation = new Conversation(this.#number, request, waking, this);
-    this.#conversations.set(this.#number, conversation);
+    this.#conversations.push(conversation);
     if (!conversation.begin()) queueMicrotask(() => this.#over(conversation.number)?.fail(new WorkerError('head-too-large')));
     return conversation;
   }
@@ -170,9 +170,8 @@ export class Leaf implements Sandbox, Wire {
 
   /** The request to which output belongs: the one that is under way, or the last one; nobody can tell when there are several. */
   get #speaker(): string | undefined {
-    if (this.#conversations.size > 1) return undefined;
-    for (const { request } of this.#conversations.values()) return request.head.id;
-    return this.#lastRequestId;
+    if (this.#conversations.length > 1) return undefined;
+    return this.#conversations[0]?.request.head.id ?? this.#lastRequestId;
   }
 
   /** What was written without a newline belongs to the request during which it was written. */
@@ -187,7 +186,7 @@ export class Leaf implements Sandbox, Wire {
       this.#onReady = undefined;
       return;
     }
-    const conversation = this.#conversations.get(number);
+    const conversation = this.#conversations.find((known) => known.number === number);
     if (conversation === undefined) {
       this.misbehaves('a reply to no request');
       return;
@@ -223,15 +222,15 @@ export class Leaf implements Sandbox, Wire {
   }
 
   #over(number: number): Conversation | undefined {
-    const conversation = this.#conversations.get(number);
+    const at = this.#conversations.findIndex((known) => known.number === number);
+    const [conversation] = at < 0 ? [] : this.#conversations.splice(at, 1);
     if (conversation === undefined) return undefined;
     this.#lastRequestId = conversation.request.head.id;
-    this.#conversations.delete(number);
     return conversation;
   }
 
   #endConversations(error: WorkerError): void {
-    for (const number of [...this.#conversations.keys()]) this.#over(number)?.fail(error);
+    for (const { number } of [...this.#conversations]) this.#over(number)?.fail(error);
   }
 
   #death(code: number, signal: number, reason: string | undefined): WorkerError {
