@@ -41,7 +41,7 @@ async function standbys(worker: Worker, wanted: number): Promise<number[]> {
 
 describe('from the host', needsRoot, () => {
   test('standbys are sealed before they have a lambda', async (t) => {
-    const worker = await startWorker(t, { config: { standbys: 3 } });
+    const worker = await startWorker(t, { config: { standbys: 3, max_standbys: 3 } });
     const waiting = await standbys(worker, 3);
     assert.equal(waiting.length, 3);
     for (const pid of waiting) assertSealed(pid);
@@ -49,7 +49,7 @@ describe('from the host', needsRoot, () => {
 
   for (const start of coldClasses) {
     test(`a ${start} sandbox is sealed, with a uid and namespaces that no other process has`, async (t) => {
-      const worker = await startWorker(t, { lambdas, config: { standbys: 2 } });
+      const worker = await startWorker(t, { lambdas, config: { standbys: 2, max_standbys: 2 } });
       await callCold(worker, 'hello', undefined, start);
       await callCold(worker, 'hello', undefined, start);
       const sandboxes = await standbys(worker, 2); // a standby in the making is not sealed yet
