@@ -28,6 +28,10 @@ const table = {
   'force-start-unmet': [409, 'the start class asked for with X-Force-Start cannot be had now'],
   'sandbox-paused': [409, 'the sandbox is paused; call it after POST /unpause/<id>'],
   'registry-read-only': [409, 'the registry of this worker cannot be written to; change the code where it is kept'],
+  'registry-elsewhere': [
+    409,
+    'the registry of this worker is not a directory of it: it can be neither listed nor changed here; change the code where it is kept',
+  ],
   'head-too-large': [431, 'the head of the request is too large'],
   'profile-refused': [409, 'the profile cannot be made now'],
   'queue-full': [429, 'the queue of this lambda is full; try again later'],

@@ -32,7 +32,7 @@ import { Metrics } from './observe/prometheus.ts';
 import { Recorder } from './observe/recorder.ts';
 import { RegistryEditor } from './registry/editor.ts';
 import { intoStore } from './registry/into-store.ts';
-import { DirectoryRegistry } from './registry/registry.ts';
+import { directoryOf, openRegistry } from './registry/registries.ts';
 import { settingsText } from './registry/settings-text.ts';
 import { Shelf } from './registry/shelf.ts';
 import { Store } from './registry/store.ts';
@@ -92,8 +92,9 @@ export async function runWorker(config: Config): Promise<void> {
   };
   const pool = new UnpackPool();
   const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
-  makeDirectory(config.registry);
-  const directory = new DirectoryRegistry({ dir: config.registry, store, pool });
+  const directory = directoryOf(config);
+  if (directory !== undefined) makeDirectory(directory);
+  const codeRegistry = openRegistry(config, { store, pool, warn: (text, cause) => log.warn({ err: cause }, text) });
   const recorder = new Recorder({ traced: config.trace.requests });
   const output = new Output();
   const evictions = new Map<string, number>();
@@ -104,7 +105,7 @@ export async function runWorker(config: Config): Promise<void> {
   const timed = timedBackend(backend, recorder.stats);
   const catalog = new Catalog({
     backend: timed,
-    registry: timedRegistry(directory, recorder.stats),
+    registry: timedRegistry(codeRegistry, recorder.stats),
     store,
     memoryBytes: config.mem_pool_mb * mib,
     eviction: config.eviction,
@@ -141,15 +142,18 @@ export async function runWorker(config: Config): Promise<void> {
   const called = sock ?? catalog;
   const counts = () => ({ ...catalog.status(), ...sock?.counts });
 
-  const editor = new RegistryEditor({
-    dir: config.registry,
-    store,
-    pool,
-    check: (dir) => checkSettings(settingsText(dir), config),
-    onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
-  });
-  const shelf = new Shelf({ dir: config.registry, registry: directory, store });
-  void editor.sweep(); // in the background
+  const editor =
+    directory === undefined
+      ? undefined
+      : new RegistryEditor({
+          dir: directory,
+          store,
+          pool,
+          check: (dir) => checkSettings(settingsText(dir), config),
+          onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
+        });
+  const shelf = new Shelf({ dir: directory, registry: codeRegistry, store });
+  void editor?.sweep(); // in the background
   const ownGauges = new ProcessGauges();
   const profiler = new Profiler({
     limitMs: 300_000,
@@ -248,6 +252,7 @@ export async function runWorker(config: Config): Promise<void> {
     profiler.close();
     ownGauges.close();
     await backend.close();
+    await codeRegistry.close();
     await store.close();
     await pool.close();
   })();

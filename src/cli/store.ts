@@ -2,14 +2,15 @@
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
 import { WorkerError } from '../errors.ts';
-import { DirectoryRegistry } from '../registry/registry.ts';
+import { type OpenRegistry, type OpenRegistryOptions, openRegistry } from '../registry/registries.ts';
+import type { CodeRegistry } from '../registry/source-of-code.ts';
 import { Store } from '../registry/store.ts';
 import { UnpackPool } from '../registry/unpack-pool.ts';
-import { because, codeOf, Failure } from './failure.ts';
+import { because, codeOf, Failure, say } from './failure.ts';
 import { locked } from './lock.ts';
 
 export interface OpenStore {
-  readonly registry: DirectoryRegistry;
+  readonly registry: CodeRegistry;
   readonly store: Store;
   readonly pool: UnpackPool;
 }
@@ -21,7 +22,12 @@ export async function withStore<T>(config: Config, attempt: string, work: (open:
   try {
     const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
     try {
-      return await work({ registry: new DirectoryRegistry({ dir: config.registry, store, pool }), store, pool });
+      const registry = opened(config, { store, pool, warn: say }, attempt);
+      try {
+        return await work({ registry, store, pool });
+      } finally {
+        await registry.close();
+      }
     } finally {
       await store.close();
     }
@@ -33,5 +39,13 @@ export async function withStore<T>(config: Config, attempt: string, work: (open:
   } finally {
     await pool.close();
     unlock();
+  }
+}
+
+function opened(config: Config, options: OpenRegistryOptions, attempt: string): OpenRegistry {
+  try {
+    return openRegistry(config, options);
+  } catch (cause) {
+    throw new Failure(`${attempt}: ${because(cause)}`, { cause });
   }
 }

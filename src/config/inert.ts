@@ -1,14 +1,13 @@
 // Keys that OpenLambda's configs have, or that are planned, and that do nothing in this version. They are checked in shape, so that a config
 // written for OpenLambda starts; each one that asks for something gets a warning. A key is here only when ignoring it is safe: where it
-// would not be (docker backend, a network for sandboxes, another kind of registry), schema.ts refuses the value instead.
+// would not be (docker backend, a network for sandboxes), schema.ts refuses the value instead.
 import { z } from 'zod';
-import { text, truth, whole } from './values.ts';
+import { truth, whole } from './values.ts';
 
 const string = () => z.string('a string').optional();
 const boolean = () => truth().optional();
 const count = () => whole(0, 2 ** 31 - 1).optional();
 const storage = () => z.enum(['', 'memory', 'private'], '"", "memory" or "private"').optional();
-const secret = () => text('a string that is not empty');
 
 export const inert = {
   Pkgs_dir: string().describe('The directory of installed packages.'),
@@ -53,17 +52,6 @@ export const inert = {
     )
     .optional()
     .describe('Switches of OpenLambda.'),
-  registry_auth: z
-    .record(
-      z.string(),
-      z.union(
-        [z.strictObject({ username: secret(), password: secret() }), z.strictObject({ token: secret() })],
-        '{"username": …, "password": …} or {"token": …}',
-      ),
-      'an object from registry hosts to credentials',
-    )
-    .optional()
-    .describe('Credentials by registry host: a username and a password, or a token.'),
   storage: z
     .strictObject(
       {
@@ -118,7 +106,6 @@ const reasons: readonly (readonly [path: string, why: string, fine?: unknown])[]
   ['features.import_cache', zygotes],
   ['features.downsize_paused_mem', 'frozen sandboxes are not shrunk by this version'],
   ['features.enable_seccomp', 'seccomp is always on', true],
-  ['registry_auth', 'this version reads registries from directories only'],
   ['trace.cgroups', traced],
   ['trace.memory', traced],
   ['trace.evictor', traced],

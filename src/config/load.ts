@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type AdminApi, adminApi, adminApiLines } from './admin-api.ts';
 import { ConfigError } from './config-error.ts';
 import { inertLines } from './inert.ts';
 import { applied, type Override } from './overrides.ts';
 import { type Path, problemLine, problemLines, shown } from './problems.ts';
+import { registryLocation, shownRegistry } from './registry-location.ts';
 import { activeOnly, type Checked, file } from './schema.ts';
 
 export { ConfigError };
 
 /**
  * A checked config: every key of the file that does something, under the file's own names, with defaults filled in.
- * `worker_dir` and `registry` are absolute directories (given relative, they are relative to the working directory, as in OpenLambda),
+ * `worker_dir` is an absolute directory, `registry` one or a URL (given relative, they are relative to the working directory, as in OpenLambda),
  * `worker_url` has no brackets, `log_output` is `stdout` or an absolute file, `limits.runtime_sec` is above 0.
  */
 export type Config = Readonly<Omit<Checked, 'limits' | 'trace'>> & {
@@ -75,7 +75,8 @@ function withDocker(value: unknown): unknown {
 
 /** Messages end up in logs: what may be a secret is not told, under a mistyped key neither. */
 function got(value: unknown, [key]: Path): string {
-  return /token|auth|secret|passw/i.test(String(key)) ? 'a value that is not shown' : shown(value);
+  if (/token|auth|secret|passw/i.test(String(key))) return 'a value that is not shown';
+  return shown(key === 'registry' && typeof value === 'string' ? shownRegistry(value) : value);
 }
 
 function filled({ limits, trace, ...rest }: Checked): Config {
@@ -84,7 +85,8 @@ function filled({ limits, trace, ...rest }: Checked): Config {
   return {
     ...rest,
     worker_dir: workerDir,
-    registry: registryDir(rest.registry, workerDir),
+    registry: registryLocation(rest.registry, workerDir),
+    ...(rest.registry_ca !== undefined && { registry_ca: path.resolve(rest.registry_ca) }),
     log_output: logOutput(rest.log_output),
     limits: { ...perSandbox, runtime_sec: perSandbox.runtime_sec === 0 ? max_runtime_default : perSandbox.runtime_sec },
     mem_pool_mb: rest.mem_pool_mb ?? Math.max(500, Math.floor(os.totalmem() / (1 << 20)) - 500),
@@ -92,11 +94,6 @@ function filled({ limits, trace, ...rest }: Checked): Config {
     trace: { requests: trace.requests },
     adminApi: adminApi(rest),
   };
-}
-
-function registryDir(registry: string, workerDir: string): string {
-  if (registry === '') return path.join(workerDir, 'registry');
-  return registry.startsWith('file://') ? fileURLToPath(registry) : path.resolve(registry);
 }
 
 function logOutput(given: Checked['log_output']): string {

@@ -4,13 +4,16 @@ import { isIP } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
 import { inert, inertLimits, inertTrace } from './inert.ts';
+import { registryExpectation, registryProblem } from './registry-location.ts';
 import { day, positive, sandboxLimits, text, truth, whole } from './values.ts';
 
 const portExpectation = 'a port from 0 to 65535, as a number or a string (0 takes a free one)';
 const hostExpectation = 'a host name or address to listen on, without a port ("0.0.0.0" for all)';
 const logExpectation = '"stdout", a file path, true (stdout) or false (nowhere)';
-const registryExpectation = 'a directory or a file:// URL (this version reads registries from directories only)';
+const registryAuthExpectation = 'an object from registry hosts ("registry.example.org", "localhost:5000") to credentials';
 const tokenExpectation = '16 to 1024 visible ASCII characters';
+
+const secret = () => text('a string that is not empty');
 
 const limits = {
   procs: sandboxLimits.procs.default(10).describe('Processes and threads of one sandbox.'),
@@ -64,9 +67,29 @@ export const active = {
     .describe('What clients that are not on this machine send to use the admin API.'),
   registry: z
     .string(registryExpectation)
-    .refine((value) => /^file:\/\/\/(?!.*%2f)/i.test(value) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value), registryExpectation)
+    .superRefine((value, context) => {
+      const message = registryProblem(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
     .default('')
-    .describe('Where lambdas come from: a directory or a file:// URL; "" is the directory "registry" in worker_dir.'),
+    .describe(
+      'Where lambdas come from: a directory, or a URL: file:///dir, http(s)://host/path/ or s3://bucket/prefix (with <name>.tar.gz or <name>.py below it). "" is the directory "registry" in worker_dir.',
+    ),
+  registry_auth: z
+    .record(
+      z.string(),
+      z.union(
+        [z.strictObject({ username: secret(), password: secret() }), z.strictObject({ token: secret() })],
+        '{"username": …, "password": …} or {"token": …}',
+      ),
+      registryAuthExpectation,
+    )
+    .refine((hosts) => Object.keys(hosts).every((host) => /^[^/\s@]+$/.test(host)), registryAuthExpectation)
+    .optional()
+    .describe('Credentials by registry host (host or host:port): a username and a password, or a token. They are sent to that host only.'),
+  registry_ca: text('a file')
+    .optional()
+    .describe('A file with certificates (PEM) of authorities that are trusted to tell who a registry is, beside the usual ones.'),
   sandbox: z
     .literal('sock', '"sock" (without the key it is "docker", which this version does not have yet)')
     .describe('The backend: "sock" makes sandboxes from Linux primitives.'),

@@ -1,6 +1,6 @@
 // All lambdas that this worker has met: finds the one that a call names, and forgets those that are gone.
 import { WorkerError } from '../errors.ts';
-import type { DirectoryRegistry } from '../registry/registry.ts';
+import type { CodeRegistry } from '../registry/source-of-code.ts';
 import type { Store } from '../registry/store.ts';
 import type { Call } from './call.ts';
 import type { LambdaCounts, LambdaDetails } from './details.ts';
@@ -9,7 +9,7 @@ import { Lambda, type LambdaOptions } from './lambda.ts';
 import { Room } from './room.ts';
 
 export interface CatalogOptions extends Pick<LambdaOptions, 'backend' | 'defaults' | 'registryCacheMs' | 'events' | 'onLine'> {
-  readonly registry: Pick<DirectoryRegistry, 'resolve'>;
+  readonly registry: CodeRegistry;
   readonly store: Pick<Store, 'retain' | 'release'>;
   /** What all sandboxes together may use. */
   readonly memoryBytes: number;

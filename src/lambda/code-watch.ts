@@ -3,7 +3,7 @@ import { asWorkerError } from '../errors.ts';
 import type { Resolved } from '../registry/registry.ts';
 
 export interface CodeWatchOptions {
-  /** As DirectoryRegistry.resolve. */
+  /** As CodeRegistry.resolve. */
   resolve(known: Resolved | undefined): Resolved | Promise<Resolved>;
   /** For how long code is used unchecked. */
   readonly cacheMs: number;

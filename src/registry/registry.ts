@@ -6,11 +6,10 @@ import { checkName, type Entry, findEntry } from './entry.ts';
 import { FileSource } from './file-source.ts';
 import { defaultLimits, type PackageLimits } from './limits.ts';
 import type { PlainSource } from './source.ts';
+import type { CodeRegistry } from './source-of-code.ts';
 import type { Store } from './store.ts';
 import { type Unpacked, type UnpackJob, unpackNow } from './unpack.ts';
 import type { UnpackPool } from './unpack-pool.ts';
-
-export { registryDirectory } from './location.ts';
 
 export interface Resolved extends Code {
   /** What the registry's entry looked like (device, inode, mode, size, mtime, ctime of all of it). Compare digests, not stamps, to see new code. */
@@ -40,7 +39,7 @@ const attempts = 5;
 /** How long a package that took too much time or memory is not tried again. */
 const exhaustedMs = 60_000;
 
-export class DirectoryRegistry {
+export class DirectoryRegistry implements CodeRegistry {
   readonly #dir: string;
   readonly #store: Store;
   readonly #pool: UnpackPool;
@@ -60,11 +59,7 @@ export class DirectoryRegistry {
     this.#now = options.now ?? Date.now;
   }
 
-  /**
-   * Code of a lambda; `known` itself when its entry is unchanged, another object with the same digest when only the stamp is new. The result is
-   * there at once when the work is small. It stays in the store as long as it is the lambda's newest, or retained: retain it before giving up
-   * control. Throws or rejects with WorkerError lambda-name, lambda-unknown, code-invalid or registry-unavailable.
-   */
+  /** The result is there at once when the work is small. */
   resolve(name: string, known?: Resolved): Resolved | Promise<Resolved> {
     checkName(name);
     for (let attempt = 1; attempt <= attempts; attempt += 1) {

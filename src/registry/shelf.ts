@@ -1,4 +1,4 @@
-// What a registry that is a directory holds, for those who look at it rather than run it.
+// What the registry holds, for those who look at it rather than run it. One that is elsewhere tells of single lambdas only.
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -7,14 +7,15 @@ import { WorkerError } from '../errors.ts';
 import { checkName, findEntry, lambdasOf } from './entry.ts';
 import { openFile } from './open-file.ts';
 import { packed } from './packed.ts';
-import type { DirectoryRegistry } from './registry.ts';
 import { settingsText } from './settings-text.ts';
+import type { CodeRegistry } from './source-of-code.ts';
 import type { Store } from './store.ts';
 import type { Form } from './unpack-worker.ts';
 
 export interface ShelfOptions {
-  readonly dir: string;
-  readonly registry: DirectoryRegistry;
+  /** Undefined where the registry is elsewhere. */
+  readonly dir: string | undefined;
+  readonly registry: CodeRegistry;
   readonly store: Store;
 }
 
@@ -44,15 +45,17 @@ export class Shelf {
     this.#options = options;
   }
 
-  /** Throws lambda-name or registry-unavailable. */
+  /** Of one that is elsewhere: whether the node has it. Throws lambda-name or registry-unavailable. */
   has(name: string): boolean {
+    const { dir, store } = this.#options;
     checkName(name);
-    return findEntry(this.#options.dir, name) !== undefined;
+    return dir === undefined ? store.bound(name) !== undefined : findEntry(dir, name) !== undefined;
   }
 
-  /** By name. Rejects with registry-unavailable. */
+  /** By name. Rejects with registry-unavailable or registry-elsewhere. */
   async list(): Promise<readonly Listed[]> {
     const { dir } = this.#options;
+    if (dir === undefined) throw new WorkerError('registry-elsewhere');
     const entries = await readdir(dir).catch((cause: unknown) => {
       throw new WorkerError('registry-unavailable', { cause });
     });
@@ -67,13 +70,13 @@ export class Shelf {
     return listed;
   }
 
-  /** An archive as it is; anything else packed, the same bytes for the same code. Rejects as DirectoryRegistry.resolve. */
+  /** An archive as it is; anything else packed, the same bytes for the same code. Rejects as CodeRegistry.resolve. */
   async download(name: string): Promise<Download> {
     const { dir } = this.#options;
     checkName(name);
-    const entry = findEntry(dir, name);
-    if (entry === undefined) throw new WorkerError('lambda-unknown');
-    if (entry.form === 'archive') {
+    const entry = dir === undefined ? undefined : findEntry(dir, name);
+    if (dir !== undefined && entry === undefined) throw new WorkerError('lambda-unknown');
+    if (entry?.form === 'archive') {
       const { fd, stat } = openFile(entry.path);
       return { stream: createReadStream('', { fd }), size: Number(stat.size) };
     }
@@ -81,7 +84,7 @@ export class Shelf {
     return { stream: packed(code).once('close', release), size: undefined };
   }
 
-  /** The text of the lambda's ol.yaml, '' without one. Rejects as DirectoryRegistry.resolve. */
+  /** The text of the lambda's ol.yaml, '' without one. Rejects as CodeRegistry.resolve. */
   async settings(name: string): Promise<string> {
     const [code, release] = await this.#code(name);
     try {

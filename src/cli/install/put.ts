@@ -1,7 +1,6 @@
 // Puts an archive into a registry: the running worker does it, or, where none runs, the command itself by the same rules.
 import { copyFileSync, createReadStream, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectory } from '../../config/make-directory.ts';
 import { ask, textOf } from '../client.ts';
 import { because, Failure } from '../failure.ts';
 import { holderOf } from '../holder.ts';
@@ -19,21 +18,23 @@ export async function put(place: Place, name: string, archive: string): Promise<
 
 /** Only what a worker could call gets into the registry, by one rename. */
 async function putHere({ configFile }: Place, name: string, archive: string): Promise<void> {
-  const [{ checked }, { withStore }, { DirectoryRegistry }, { checkSettings }] = await Promise.all([
+  const [{ checked }, { registryDirectory }, { withStore }, { DirectoryRegistry }, { checkSettings }] = await Promise.all([
     import('../run.ts'),
+    import('../registry-directory.ts'),
     import('../store.ts'),
     import('../../registry/registry.ts'),
     import('./check-settings.ts'),
   ]);
   const config = checked({ config: configFile, options: [] });
-  await withStore(config, `install "${name}"`, async ({ store, pool }) => {
-    makeDirectory(config.registry);
-    const trial = mkdtempSync(join(config.registry, '.install~')); // with a "~" it is no lambda's name
+  const attempt = `install "${name}"`;
+  await withStore(config, attempt, async ({ store, pool }) => {
+    const registry = registryDirectory(config, attempt);
+    const trial = mkdtempSync(join(registry, '.install~')); // with a "~" it is no lambda's name
     try {
       const candidate = join(trial, `${name}.tar.gz`);
       copyFileSync(archive, candidate);
       checkSettings((await new DirectoryRegistry({ dir: trial, store, pool }).resolve(name)).dir, config);
-      renameSync(candidate, join(config.registry, `${name}.tar.gz`));
+      renameSync(candidate, join(registry, `${name}.tar.gz`));
     } finally {
       rmSync(trial, { recursive: true, force: true });
     }

@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectory } from '../../config/make-directory.ts';
+import type { Config } from '../../config/load.ts';
 import { WorkerError } from '../../errors.ts';
 import { checkName, findEntry } from '../../registry/entry.ts';
 import { because, codeOf, exit, Failure } from '../failure.ts';
 import { type PlaceOptions, placeOf } from '../place.ts';
+import { registryDirectory } from '../registry-directory.ts';
 import { checked } from '../run.ts';
 import type { Runtime } from './runtimes.ts';
 import { templates } from './templates.ts';
@@ -16,9 +17,9 @@ export interface NewOptions extends PlaceOptions {
 }
 
 export function newLambda(name: string, { runtime, ...options }: NewOptions): void {
-  const { registry, worker_port: port } = checked({ config: placeOf(options).configFile, options: [] });
+  const config = checked({ config: placeOf(options).configFile, options: [] });
+  const registry = checkedRegistry(config, name);
   const dir = join(registry, name);
-  checkFree(registry, name);
   try {
     write(registry, dir, runtime);
   } catch (cause) {
@@ -26,16 +27,18 @@ export function newLambda(name: string, { runtime, ...options }: NewOptions): vo
   }
   process.stdout.write(`${templates[runtime].map(({ file }) => `wrote ${join(dir, file)}\n`).join('')}
 Call it:
-  curl -X POST http://localhost:${port}/run/${name} -d '{"name": "you"}'
+  curl -X POST http://localhost:${config.worker_port}/run/${name} -d '{"name": "you"}'
 `);
 }
 
-function checkFree(registry: string, name: string): void {
+/** The directory for it, in which there is none of this name. */
+function checkedRegistry(config: Config, name: string): string {
   try {
     checkName(name);
-    makeDirectory(registry);
+    const registry = registryDirectory(config, `write the lambda "${name}"`);
     const entry = findEntry(registry, name);
     if (entry !== undefined) throw new Failure(`write the lambda "${name}": "${entry.path}" is there (take another name, or remove it)`);
+    return registry;
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
     const isUsage = cause instanceof WorkerError && cause.code === 'lambda-name';

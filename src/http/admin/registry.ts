@@ -1,4 +1,5 @@
 // The registry over HTTP: the paths, methods and words of OpenLambda's worker, and downloads.
+import { WorkerError } from '../../errors.ts';
 import type { RegistryEditor } from '../../registry/editor.ts';
 import type { Shelf } from '../../registry/shelf.ts';
 import { json, plain } from '../error-reply.ts';
@@ -7,7 +8,8 @@ import type { Answerer } from './route.ts';
 
 export interface RegistryOptions {
   readonly shelf: Shelf;
-  readonly editor: RegistryEditor;
+  /** Undefined where the registry is elsewhere. */
+  readonly editor: RegistryEditor | undefined;
   /** Bytes of an upload. */
   readonly uploadLimit: number;
 }
@@ -24,10 +26,12 @@ export function registry({
       return { headers: [json], body: `${JSON.stringify(query.get('details') === '1' ? listed : listed.map(({ name }) => name))}\n` };
     },
     upload: async ({ name, contentType, body }) => {
+      if (editor === undefined) throw new WorkerError('registry-elsewhere');
       const put = await editor.put(name, isPython(contentType) ? 'file' : 'archive', body(uploadLimit));
       return { status: 201, headers: [json], body: `${JSON.stringify(put)}\n` };
     },
     remove: async ({ name }) => {
+      if (editor === undefined) throw new WorkerError('registry-elsewhere');
       await editor.remove(name);
       return { headers: [plain], body: `Lambda ${name} deleted successfully\n` };
     },

@@ -1,6 +1,7 @@
 // Times what is done to sandboxes and to get code, under the names that OpenLambda's /stats has. Stands between lambda/ (or sock-mode.ts) and what it uses.
 import type { OpStats } from '../../observe/stats.ts';
-import type { DirectoryRegistry, Resolved } from '../../registry/registry.ts';
+import type { Resolved } from '../../registry/registry.ts';
+import type { CodeRegistry } from '../../registry/source-of-code.ts';
 import type { Backend, Ongoing, Sandbox, SandboxRequest } from '../../sandbox/sandbox.ts';
 
 type Stats = Pick<OpStats, 'add'>;
@@ -16,7 +17,7 @@ export function timedBackend(backend: Backend, stats: Stats): Backend {
 }
 
 /** A look that finds the code as it was counts, too, as it does in OpenLambda. */
-export function timedRegistry(registry: Pick<DirectoryRegistry, 'resolve'>, stats: Stats): Pick<DirectoryRegistry, 'resolve'> {
+export function timedRegistry(registry: CodeRegistry, stats: Stats): CodeRegistry {
   return {
     resolve: (name, known) => {
       const began = performance.now();

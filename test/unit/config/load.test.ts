@@ -53,6 +53,14 @@ const accepted: readonly (readonly [says: string, given: object, key: string, va
   ['port 0', { worker_port: 0 }, 'worker_port', 0],
   ['a relative registry', { registry: './lambdas' }, 'registry', path.resolve('lambdas')],
   ['a file URL as registry', { registry: 'file:///srv/my%20lambdas' }, 'registry', '/srv/my lambdas'],
+  [
+    'a registry over HTTP, as it is',
+    { registry: 'https://me:p%40ss@h:1/a b'.replace(' ', '%20') },
+    'registry',
+    'https://me:p%40ss@h:1/a%20b',
+  ],
+  ['a bucket', { registry: 's3://my.bucket/a b/50%' }, 'registry', 's3://my.bucket/a b/50%'],
+  ['a relative registry_ca', { registry_ca: 'ca.pem' }, 'registry_ca', path.resolve('ca.pem')],
   ['no registry', { registry: '', worker_dir: '/srv/w' }, 'registry', '/srv/w/registry'],
   ['the name of its schema', { $schema: './config.schema.json' }, 'worker_port', 8080],
   ['sock mode', { server_mode: 'sock' }, 'server_mode', 'sock'],
@@ -111,8 +119,8 @@ const refused: readonly (readonly [given: unknown, ...lines: string[]])[] = [
   [{ ...sock, $schema: 5 }, '$schema: expected a string, got 5'],
   [{ ...sock, mem_pool_mb: 40 }, 'mem_pool_mb: expected at least limits.mem_mb (50), got 40'],
   [
-    { ...sock, registry: 's3://bucket', limits: { procs: 0, enforce: 'hard' }, force_start: 'yes' },
-    'registry: expected a directory or a file:// URL (this version reads registries from directories only), got "s3://bucket"',
+    { ...sock, registry: 'ftp://host/', limits: { procs: 0, enforce: 'hard' }, force_start: 'yes' },
+    'registry: expected a directory, or a URL: file:///dir, http(s)://host/path/, s3://bucket/prefix, got "ftp://host/"',
     'limits.procs: expected a whole number from 1 to 32768, got 0',
     'limits.enforce: expected "best-effort" or "strict", got "hard"',
     'force_start: expected true or false, got "yes"',
@@ -190,12 +198,13 @@ test('what may be a secret is not told, under a mistyped key neither', () => {
     admin_token: 'hunter2',
     'admin-token': 'hunter2',
     registry_auth: { 'registry.example.org': { username: 'me', password: '', pass: 'hunter2' } },
+    registry: 'https://me:hunter2@/hunter3?q',
   };
   assert.throws(
     () => parseConfig(given),
     (error) => {
       assert.ok(error instanceof ConfigError);
-      assert.equal(error.problems.length, 4);
+      assert.equal(error.problems.length, 5);
       assert.doesNotMatch(error.message, /hunter2/);
       return true;
     },
