@@ -22,7 +22,7 @@ export async function withStore<T>(config: Config, attempt: string, work: (open:
   try {
     const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
     try {
-      const registry = opened(config, { store, pool, warn: say }, attempt);
+      const registry = opened(config, { store, pool, warn: say, patienceMs: Number.POSITIVE_INFINITY }, attempt);
       try {
         return await work({ registry, store, pool });
       } finally {

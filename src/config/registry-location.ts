@@ -8,7 +8,7 @@ export const registryExpectation = 'a directory, or a URL: file:///dir, http(s):
 export function registryProblem(value: string): string | undefined {
   const scheme = schemeOf(value);
   if (scheme === undefined) return value.includes('\0') ? 'a directory, which has no NUL' : undefined;
-  const check = schemes[scheme];
+  const check = schemes.get(scheme);
   return check === undefined ? registryExpectation : check(value);
 }
 
@@ -25,16 +25,18 @@ export function shownRegistry(value: string): string {
   return value.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1…@');
 }
 
-const schemes: Readonly<Record<string, (value: string) => string | undefined>> = {
-  file: (value) =>
-    !/^file:\/\/\/(?!.*%(2f|00))/i.test(value) ? 'file:/// and an absolute directory, without %2F and %00' : unescaped(value),
-  http: web,
-  https: web,
-  s3: (value) =>
-    /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[^/\0]*)*$/i.test(value)
-      ? undefined
-      : 's3://bucket or s3://bucket/prefix, with a bucket of 3 to 63 letters, digits, "." and "-", and a prefix (not percent-encoded) without "." and ".."',
-};
+const schemes: ReadonlyMap<string, (value: string) => string | undefined> = new Map(
+  Object.entries({
+    file: (value: string) =>
+      !/^file:\/\/\/(?!.*%(2f|00))/i.test(value) ? 'file:/// and an absolute directory, without %2F and %00' : unescaped(value),
+    http: web,
+    https: web,
+    s3: (value: string) =>
+      /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[^/\0]*)*$/i.test(value)
+        ? undefined
+        : 's3://bucket or s3://bucket/prefix, with a bucket of 3 to 63 letters, digits, "." and "-", and a prefix (not percent-encoded) without "." and ".."',
+  }),
+);
 
 function web(value: string): string | undefined {
   if (!URL.canParse(value)) return 'a URL, http(s)://host/path/';

@@ -19,6 +19,8 @@ export interface RegistryConfig {
 export interface OpenRegistryOptions {
   readonly store: Store;
   readonly pool: UnpackPool;
+  /** For how long whoever has code waits for a registry that is elsewhere, in milliseconds; Infinity: for what comes of it. Absent: a moment. */
+  readonly patienceMs?: number;
   warn(text: string, cause: unknown): void;
 }
 
@@ -54,7 +56,8 @@ export function openRegistry(config: RegistryConfig, options: OpenRegistryOption
 const mostMissMs = 1000;
 
 function overHttp(remote: Remote, { registry_ca, registry_cache_ms }: RegistryConfig, options: OpenRegistryOptions): OpenRegistry {
-  const times = { missMs: Math.min(mostMissMs, registry_cache_ms) };
+  const { patienceMs } = options;
+  const times = { missMs: Math.min(mostMissMs, registry_cache_ms), ...(patienceMs !== undefined && { patienceMs }) };
   return new HttpRegistry({ remote, ca: registry_ca === undefined ? undefined : certificates(registry_ca), times, ...options });
 }
 

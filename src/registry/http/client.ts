@@ -26,7 +26,7 @@ export interface Reply {
   header(name: string): string | undefined;
   /** Fails with what is no Failed yet: failedConnection() tells what it means. */
   readonly body: Readable;
-  /** Instead of reading it: keeps the connection if little is left. */
+  /** Unless the body has been read: keeps the connection if little is left of it. */
   drop(): void;
 }
 
@@ -54,7 +54,9 @@ export class Client {
         status,
         header: (name) => [reply.headers[name]].flat()[0],
         body,
-        drop: () => void body.dump({ limit: leftBytes, signal }).catch(() => {}), // nobody is interested in it
+        drop: () => {
+          if (!body.readableDidRead) void body.dump({ limit: leftBytes, signal }).catch(() => {}); // nobody is interested in it
+        },
       };
     } catch (cause) {
       throw failedConnection(url, cause);

@@ -48,7 +48,7 @@ const meanings: readonly (readonly [code: RegExp, detail: string, again: boolean
   [/^UND_ERR_HEADERS_TIMEOUT$/, 'it does not answer in time', true],
   [/^UND_ERR_BODY_TIMEOUT$/, 'it has stopped sending in the middle of a package', true],
   [/^UND_ERR_(SOCKET|RES_CONTENT_LENGTH_MISMATCH)$|^ECONNRESET$|^EPIPE$/, 'it has cut the connection', true],
-  [/^UND_ERR_HEADERS_OVERFLOW$|^HPE_|^UND_ERR_INVALID/, 'what it answers is no HTTP (CODE)', false],
+  [/^UND_ERR_HEADERS_OVERFLOW$|^HPE_|^HTTPParserError$/, 'what it answers is no HTTP (CODE)', false],
   [/CERT|SIGNATURE|ISSUER|^ERR_TLS/, 'its TLS certificate cannot be verified (CODE; registry_ca names a file with the CA)', false],
   [/^EPROTO$|^ERR_SSL/, 'it does not speak TLS as it should (CODE; is its URL http://?)', false],
 ];
@@ -56,5 +56,6 @@ const meanings: readonly (readonly [code: RegExp, detail: string, again: boolean
 /** Attempts on several addresses fail as one error that has none of its own. */
 function codeOf(cause: unknown): string {
   if (cause instanceof AggregateError && !('code' in cause && typeof cause.code === 'string')) return codeOf(cause.errors[0]);
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (!(cause instanceof Error)) return '';
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
 }

@@ -18,7 +18,7 @@ import type { RetryPolicy } from './retrying.ts';
 export interface Times extends Waiting, RetryPolicy {
   /** Milliseconds of a look with all its attempts, the download included. */
   readonly totalMs: number;
-  /** After so many, whoever has code goes on with it. */
+  /** After so many, or at the first failure, whoever has code goes on with it. Infinity: everybody waits for what comes of the look. */
   readonly patienceMs: number;
   /** For so many, a lambda that was not to be had is not looked for again. */
   readonly missMs: number;
@@ -91,7 +91,7 @@ export class HttpRegistry implements CodeRegistry {
     const miss = this.#misses.get(name);
     if (kept === undefined && miss !== undefined && performance.now() < miss.until) throw miss.error;
     const { result, setback } = this.#look(name);
-    if (kept === undefined) return result;
+    if (kept === undefined || this.#times.patienceMs === Number.POSITIVE_INFINITY) return result;
     try {
       const found = await Promise.race([result, setback]);
       return found.stamp === kept.stamp ? kept : found;
@@ -126,7 +126,8 @@ export class HttpRegistry implements CodeRegistry {
     let fail = (_: WorkerError): void => {};
     const setback = new Promise<never>((_, reject) => (fail = reject));
     setback.catch(() => {}); // of interest only to those who have code
-    const patience = setTimeout(() => fail(new WorkerError('registry-unavailable', { detail: 'it takes long to answer' })), patienceMs);
+    const slow = new WorkerError('registry-unavailable', { detail: 'it takes long to answer' });
+    const patience = patienceMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => fail(slow), patienceMs);
     const result = this.#fetching
       .fetch(name, { policy: this.#times, signal, onFailed: (failed) => fail(told(failed)) })
       .catch((error: unknown) => {

@@ -235,3 +235,18 @@ test('who has code does not wait for a registry that is slow, and is told of one
   assert.match(warnings[0] ?? '', /^look for newer code of "[xy]": .*, ignoring: what is on the node goes on$/);
   assert.ok(existsSync(known[0].dir) && existsSync(known[1].dir));
 });
+
+test('with endless patience the newest code is waited for, and a registry that is down is an error', async (t) => {
+  const files: Files = { '/x.py': 'one' };
+  const server = await site(t, serving(files));
+  const { registry } = remoteRig(t, server.url, { times: { patienceMs: Number.POSITIVE_INFINITY, attempts: 2 } });
+  await registry.resolve('x');
+  files['/x.py'] = 'two';
+  server.answer = (_, response) => {
+    response.writeHead(503).end();
+    server.answer = serving(files);
+  };
+  assert.equal(content(await registry.resolve('x')), 'two');
+  await server.close();
+  await assert.rejects(registry.resolve('x'), { code: 'registry-unavailable' });
+});
