@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { tarGz } from '../unit/registry/archives.ts';
+import { s3 } from '../unit/registry/http/s3-server.ts';
 import { type Files, serving, site } from '../unit/registry/http/site.ts';
 import { needsRoot, startWorker } from './worker.ts';
 
@@ -84,3 +85,22 @@ test(
     assert.match(refused.text, /write the lambda "z": the registry of this worker is no directory of this machine/);
   },
 );
+
+test('code comes from a bucket, with the credentials of the environment', needsRoot, async (t) => {
+  const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'hidden', region: 'eu-central-1' };
+  const server = await site(t, s3({ ...keys, objects: { '/code/lambdas/x.tar.gz': archive('one') } }));
+  const config = { registry: 's3://code/lambdas' };
+  const env = {
+    AWS_ACCESS_KEY_ID: keys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+    AWS_REGION: keys.region,
+    AWS_ENDPOINT_URL: server.url,
+  };
+  const worker = await startWorker(t, { config, env });
+  assert.equal((await worker.call('x', {})).text, '"one"');
+  assert.equal((await worker.call('y', {})).status, 404);
+  await assert.rejects(
+    startWorker(t, { config, env: { ...env, AWS_SECRET_ACCESS_KEY: '' } }),
+    /AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY/,
+  );
+});

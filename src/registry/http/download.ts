@@ -29,7 +29,8 @@ export type Downloaded =
 /** Rejects with Failed, with registry-unavailable when this node cannot store it, or with the reason of the signal. */
 export async function download(client: Client, remote: Remote, wanted: Wanted): Promise<Downloaded> {
   const { url, known, signal } = wanted;
-  const headers = { 'accept-encoding': 'identity', 'user-agent': 'sock-worker', ...conditions(known) };
+  const unlessKnown = conditions(known);
+  const headers = { 'accept-encoding': 'identity', 'user-agent': 'sock-worker', ...unlessKnown };
   const reply = await follow(client, remote, { url, headers, signal });
   try {
     const { status } = reply;
@@ -39,7 +40,7 @@ export async function download(client: Client, remote: Remote, wanted: Wanted): 
       await save(reply, path, wanted);
       return { at: 'here', path, validators: validatorsOf(reply) };
     }
-    if (status === 304 && Object.keys(known).length > 0) return { at: 'unchanged' };
+    if (status === 304 && Object.keys(unlessKnown).length > 0) return { at: 'unchanged' };
     if (status === 404 || status === 410) return { at: 'missing' };
     if (status === 401 || status === 403) return { at: 'forbidden', status };
     const again = status === 408 || status === 429 || (status >= 500 && status !== 501);

@@ -87,8 +87,7 @@ export class Fetching {
     let closed: Failed | undefined;
     for (const { form, suffix } of seen?.form === 'file' ? forms.toReversed() : forms) {
       const url = new URL(name + suffix, remote.base);
-      const { etag, lastModified } = seen?.form === form ? seen : {};
-      const known = { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) };
+      const known = seen?.form === form ? seen : {};
       const found = await retrying(() => download(client, remote, { url, form, limits, known, into, signal: how.signal }), how);
       if (found.at === 'here') return { ...found, form };
       if (found.at === 'unchanged') return found;
