@@ -43,6 +43,8 @@ test(
     assert.match(warned.msg, /text\/html, not with a package, ignoring: what is on the node goes on$/);
     const failed = await first.call('new', {});
     assert.deepEqual([failed.status, failed.json<{ error: { code: string } }>().error.code], [503, 'registry-unavailable']);
+    server.answer = () => {}; // no answer at all
+    assert.equal(await said(), '"two"');
     await server.close();
     assert.equal(await said(), '"two"');
     assert.equal(await first.stop(), 0);
