@@ -4,9 +4,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The kinds of frame that a sandbox sends (native/core/wire.h); `broken` is an end with the flag for it. */
-export const frameType = { ready: 1, body: 4, end: 5, broken: 5 | (1 << 8), reply: 6, window: 8, log: 9 } as const;
-
 export interface ProcessHandlers {
   /** A frame of the channel, its payload in `received` from `offset` on, until this returns. */
   onFrame(type: number, request: number, offset: number, length: number): void;

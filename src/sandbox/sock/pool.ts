@@ -1,6 +1,7 @@
 // The sandboxes of one runtime: the zygote that they are forked from, those that wait for a lambda, those that run.
 import { WorkerError } from '../../errors.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import type { Received } from '../channel/received.ts';
 import type { ColdClass, SandboxSpec } from '../sandbox.ts';
 import { ZygoteKeeper } from '../zygote/keeper.ts';
 import type { Nursery } from '../zygote/nursery.ts';
@@ -8,7 +9,7 @@ import { type StandbyRange, startsUnderWay } from '../zygote/refill.ts';
 import type { Slot, Slots } from '../zygote/slots.ts';
 import type { Confinement, Zygote } from '../zygote/zygote.ts';
 import type { Cgroups } from './cgroups.ts';
-import { Leaf, type LeafOwner, type Received } from './leaf.ts';
+import { Leaf, type LeafOwner } from './leaf.ts';
 import { Standbys } from './standbys.ts';
 
 export interface PoolOptions {

@@ -2,9 +2,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../../runtime/runtime.ts';
+import { Lines } from '../channel/lines.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
-import { Lines } from '../sock/lines.ts';
 import type { ForkServer, Native, NativeProcess, ProcessHandlers } from '../sock/native.ts';
 import { freeze, type Slot, Slots } from './slots.ts';
 

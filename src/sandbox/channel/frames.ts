@@ -1,10 +1,12 @@
 // The frames of a channel, as JavaScript writes and reads them; native/core/wire.h has the layout.
 import type { RequestHead } from '../sandbox.ts';
 
-const version = 2;
+export const version = 2;
 const type = { request: 3, body: 4, cancel: 7, window: 8, setup: 10 } as const;
+/** The kinds of frame that a sandbox sends (native/core/wire.h); `broken` is an end with the flag for it. */
+export const frameType = { ready: 1, body: 4, end: 5, broken: 5 | (1 << 8), reply: 6, window: 8, log: 9 } as const;
 const flag = { last: 1, loadOnly: 2 } as const;
-const headBytes = 12;
+export const headBytes = 12;
 /** Bytes of a body that may be under way. */
 export const windowBytes = 1 << 18;
 /** The timing at the beginning of a frame that begins or ends a reply; what follows is the reply's. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Lines } from '../../../src/sandbox/sock/lines.ts';
+import { Lines } from '../../../../src/sandbox/channel/lines.ts';
 
 /** What comes out of the writes, with a flush at the end. */
 function lines(...writes: readonly (string | Buffer)[]): string[] {

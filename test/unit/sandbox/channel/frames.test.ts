@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { RequestHead } from '../../../src/sandbox/sandbox.ts';
 import {
   bodyFrame,
   cancelFrame,
@@ -11,7 +10,8 @@ import {
   setupFrame,
   type Timing,
   windowFrame,
-} from '../../../src/sandbox/sock/frames.ts';
+} from '../../../../src/sandbox/channel/frames.ts';
+import type { RequestHead } from '../../../../src/sandbox/sandbox.ts';
 
 /** Between two other bytes, as the addon hands it over in a larger buffer. */
 function timing(payload: Buffer): Timing {

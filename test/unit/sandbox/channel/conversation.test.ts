@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Phases } from '../../../src/observe/phases.ts';
-import type { BodyRest, SandboxRequest } from '../../../src/sandbox/sandbox.ts';
-import { Conversation } from '../../../src/sandbox/sock/conversation.ts';
-import { windowBytes } from '../../../src/sandbox/sock/frames.ts';
+import { Phases } from '../../../../src/observe/phases.ts';
+import { Conversation } from '../../../../src/sandbox/channel/conversation.ts';
+import { windowBytes } from '../../../../src/sandbox/channel/frames.ts';
+import type { BodyRest, SandboxRequest } from '../../../../src/sandbox/sandbox.ts';
 
 const none = { born: 0, sealed: 0, received: 0, loaded: 0, handled: 0 };
 const type = { request: 3, body: 4, cancel: 7, window: 8 } as const;
