@@ -79,6 +79,14 @@
       "ldflags": ["<@(freestanding_link)"]
     },
     {
+      "target_name": "connect",
+      "type": "executable",
+      "sources": ["native/launcher/connect.cc", "<@(lone_program_sources)"],
+      "cflags_cc": ["<@(freestanding)"],
+      "ldflags!": ["-rdynamic"],
+      "ldflags": ["<@(freestanding_link)"]
+    },
+    {
       "target_name": "native_leaf",
       "type": "executable",
       "sources": [

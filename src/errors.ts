@@ -44,6 +44,7 @@ const table = {
   'reply-invalid': [502, 'the sandbox answered something that is no reply'],
   'registry-unavailable': [503, 'the registry cannot be read now'],
   'start-failed': [503, 'a sandbox could not be started'],
+  'backend-unavailable': [503, 'sandboxes cannot be made now: the engine that makes them does not answer; try again later'],
   'no-room': [503, 'no room for another sandbox in time'],
   draining: [503, 'this worker is stopping'],
   'registry-full': [507, 'the registry of this worker has no space left'],

@@ -37,7 +37,7 @@ import { settingsText } from './registry/settings-text.ts';
 import { Shelf } from './registry/shelf.ts';
 import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
-import { SockBackend } from './sandbox/sock/backend.ts';
+import { openBackend } from './sandbox/backends.ts';
 import { loadNative, type Native, packageRoot } from './sandbox/sock/native.ts';
 
 const mib = 1 << 20;
@@ -71,15 +71,23 @@ export async function runWorker(config: Config): Promise<void> {
   claim(native, config.worker_dir);
   const { limits } = config;
   const maxSandboxes = Math.max(1, Math.floor(config.mem_pool_mb / limits.mem_mb));
-  const backend = new SockBackend({
+  const backend = await openBackend(config.sandbox, {
     native,
     workerDir: config.worker_dir,
-    base: config.sock_base_path === 'host' ? '/' : config.sock_base_path,
     limits: sandboxLimits(limits),
     strict: limits.enforce === 'strict',
     standbys: { least: config.standbys, most: config.max_standbys },
-    maxSandboxes,
-    lambdaZygotes: config.lambda_zygotes === 'auto' ? mostLambdaZygotes : 0,
+    sock: {
+      base: config.sock_base_path === 'host' ? '/' : config.sock_base_path,
+      maxSandboxes,
+      lambdaZygotes: config.lambda_zygotes === 'auto' ? mostLambdaZygotes : 0,
+    },
+    docker: {
+      socket: config.docker.socket,
+      baseImage: config.docker.base_image,
+      runtime: config.docker.runtime,
+      credentials: () => undefined,
+    },
     log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
   });
   signals.onSecond = (signal) => {

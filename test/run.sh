@@ -78,9 +78,9 @@ node_suite() {
 
 tap_count() { sed -nE "s/^# $1 ([0-9]+)\$/\1/p" "$2" 2> /dev/null | tail -n 1 | grep . || echo 0; }
 
-# The programs that read what is in deploy/, and the browser that shows the dashboard. Where they cannot be installed, the tests with them are skipped and
+# The programs that read what is in deploy/, the browser that shows the dashboard, and the engine of the docker backend. Where they cannot be installed, the tests with them are skipped and
 # say so.
-programs() { installed deployment haproxy/haproxy nginx/nginx-light systemd-analyze/systemd; installed browser chromium/chromium; }
+programs() { installed deployment haproxy/haproxy nginx/nginx-light systemd-analyze/systemd; installed browser chromium/chromium; installed docker dockerd/docker.io; }
 
 # installed NAME PROGRAM/PACKAGE...
 installed() {
@@ -97,7 +97,7 @@ installed() {
   # Package lists may be absent, as in a fresh container, or too old.
   { "${install[@]}" || { apt-get update && "${install[@]}"; }; } > "$out/$name.log" 2>&1 ||
     note "e2e: ${lacking[*]} could not be installed ($out/$name.log)"
-  for program in "${lacking[@]%-light}"; do systemctl disable "$program" >> "$out/$name.log" 2>&1; done
+  for program in "${lacking[@]%-light}"; do systemctl disable "${program%.io}" >> "$out/$name.log" 2>&1; done
   [[ -z $made ]] || rm $policy
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../config/load.ts';
 import { cgroupChecks } from './doctor/cgroups.ts';
+import { dockerChecks } from './doctor/docker.ts';
 import { type Finding, missing, ok } from './doctor/finding.ts';
 import { type Host, thisHost } from './doctor/host.ts';
 import { kernelChecks } from './doctor/kernel.ts';
@@ -32,10 +33,10 @@ export async function doctor(options: DoctorOptions): Promise<number> {
 /** Everything there is to find, in the order in which it is told. */
 export async function examine(host: Host, config: Config): Promise<Finding[]> {
   return [
-    ...kernelChecks(host),
-    ...cgroupChecks(host, config.limits.enforce),
-    ...sandboxChecks(host),
+    // What an engine makes containers with is its own affair.
+    ...(config.sandbox === 'sock' ? [...kernelChecks(host), ...cgroupChecks(host, config.limits.enforce), ...sandboxChecks(host)] : []),
     ...programChecks(host),
+    ...dockerChecks(host, config),
     ...nodeChecks(host),
     ...memoryChecks(host, config.limits.mem_mb),
     ...storageChecks(host, config.worker_dir),

@@ -45,7 +45,11 @@ export function makeEnvironment(dir: string): boolean {
 
 /** Every key with its default, as OpenLambda writes them, so that people see what there is, and scripts find the key that they change. */
 export function environmentConfig(dir: string): object {
-  const { adminApi: _, ...defaults } = parseConfig({
+  const {
+    adminApi: _,
+    docker,
+    ...defaults
+  } = parseConfig({
     worker_port: port,
     sandbox: 'sock',
     worker_dir: join(dir, 'worker'),
@@ -53,6 +57,7 @@ export function environmentConfig(dir: string): object {
   });
   return {
     ...defaults,
+    docker: { ...docker, socket: '' },
     import_cache_tree: '',
     features: { import_cache: '', reuse_cgroups: true, downsize_paused_mem: false, enable_seccomp: true },
     storage: { root: '', scratch: '', code: '' },

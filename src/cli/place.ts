@@ -2,6 +2,7 @@
 // config, which may have been edited since; and the schema takes longer to load than `worker status` may take.)
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { dockerSocket } from '../config/docker-socket.ts';
 import { because, codeOf, exit, Failure } from './failure.ts';
 
 /** OpenLambda's, for commands without -p. */
@@ -22,6 +23,8 @@ export interface Place {
   readonly pidFile: string;
   /** Where it can be reached by those who may not use the socket; undefined for a port that is not known. */
   readonly tcp: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
+  /** Of the engine whose containers its sandboxes are; undefined when they are none. */
+  readonly engine: string | undefined;
   /** How long it may take to stop in order. */
   readonly stopMs: number;
 }
@@ -47,6 +50,7 @@ export function placeOf(options: PlaceOptions): Place {
             token: typeof config.admin_token === 'string' ? config.admin_token : undefined,
           }
         : undefined,
+    engine: config.sandbox === 'sock' ? undefined : dockerSocket(socketOf(config.docker)),
     stopMs: (Number(config.drain_ms) || 0) + (Number(limits.runtime_sec) || Number(limits.max_runtime_default) || 30) * 1000 + 40_000,
   };
 }
@@ -57,6 +61,11 @@ function configFileOf({ path, config }: PlaceOptions): string {
   if (path !== undefined) return join(resolve(path), 'config.json');
   const environment = join(resolve(defaultDirectory), 'config.json');
   return !existsSync(environment) && existsSync('config.json') ? resolve('config.json') : environment;
+}
+
+function socketOf(docker: unknown): string {
+  const { socket } = typeof docker === 'object' && docker !== null ? (docker as Json) : {};
+  return typeof socket === 'string' ? socket : '';
 }
 
 type Json = Readonly<Record<string, unknown>>;

@@ -104,7 +104,7 @@ ${examples('worker status -p ./node1', 'worker status --json')}`,
     .addHelpText('after', examples('sudo worker force-cleanup -p ./node1'))
     .action(async (options: PlaceOptions) => {
       const { cleanup } = await import('./cleanup.ts');
-      cleanup(options);
+      await cleanup(options);
     });
 }
 

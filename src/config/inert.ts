@@ -1,6 +1,6 @@
 // Keys that OpenLambda's configs have, or that are planned, and that do nothing in this version. They are checked in shape, so that a config
 // written for OpenLambda starts; each one that asks for something gets a warning. A key is here only when ignoring it is safe: where it
-// would not be (docker backend, a network for sandboxes), schema.ts refuses the value instead.
+// would not be (a network for sandboxes), schema.ts refuses the value instead.
 import { z } from 'zod';
 import { truth, whole } from './values.ts';
 
@@ -16,17 +16,6 @@ export const inert = {
     .union([z.string(), z.record(z.string(), z.unknown())], '"auto", "", a path, or a tree object')
     .optional()
     .describe('The tree of zygotes: "auto", "" for none, the path of a JSON file, or the tree itself.'),
-  docker: z
-    .strictObject(
-      {
-        runtime: string().describe('The OCI runtime of the engine, like runsc.'),
-        base_image: string().describe('The image that code packages run in.'),
-        socket: string().describe("The engine's socket."),
-      },
-      'an object',
-    )
-    .optional()
-    .describe('The docker backend.'),
   installer_limits: z
     .strictObject(
       {
@@ -100,7 +89,6 @@ const reasons: readonly (readonly [path: string, why: string, fine?: unknown])[]
   ['Pkgs_dir', packages],
   ['pip_mirror', packages],
   ['import_cache_tree', zygotes],
-  ['docker', 'this version has no docker backend'],
   ['installer_limits', packages],
   ['limits.installer_mem_mb', packages],
   ['features.import_cache', zygotes],

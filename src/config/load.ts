@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type AdminApi, adminApi, adminApiLines } from './admin-api.ts';
 import { ConfigError } from './config-error.ts';
+import { dockerSocket } from './docker-socket.ts';
 import { inertLines } from './inert.ts';
 import { applied, type Override } from './overrides.ts';
 import { type Path, problemLine, problemLines, shown } from './problems.ts';
@@ -17,11 +18,13 @@ export { ConfigError };
  * `worker_dir` is an absolute directory, `registry` one or a URL (given relative, they are relative to the working directory, as in OpenLambda),
  * `worker_url` has no brackets, `log_output` is `stdout` or an absolute file, `limits.runtime_sec` is above 0.
  */
-export type Config = Readonly<Omit<Checked, 'limits' | 'trace'>> & {
+export type Config = Readonly<Omit<Checked, 'limits' | 'trace' | 'docker'>> & {
   readonly limits: Readonly<Omit<Checked['limits'], 'max_runtime_default' | 'installer_mem_mb'>>;
   readonly log_output: string;
   readonly mem_pool_mb: number;
   readonly max_standbys: number;
+  /** `socket` is an absolute path. */
+  readonly docker: Readonly<Checked['docker']>;
   readonly trace: { readonly requests: number };
   readonly adminApi: AdminApi;
 };
@@ -55,8 +58,7 @@ function parsedFile(from: string): unknown {
   }
 }
 
-function checked(value: unknown, overrides: readonly Override[]): Config {
-  const given = withDocker(value);
+function checked(given: unknown, overrides: readonly Override[]): Config {
   const origin = (at: Path) => (overrides.some(({ path }) => path.every((key, i) => i >= at.length || key === at[i])) ? '-o ' : '');
   const result = file.safeParse(given);
   if (!result.success) throw new ConfigError(problemLines(result.error, { value: given, schema: file, got, origin }));
@@ -64,13 +66,6 @@ function checked(value: unknown, overrides: readonly Override[]): Config {
   const clashes = clashing(config).map(([key, expectation]) => `${origin([key])}${problemLine([key], expectation, shown(config[key]))}`);
   if (clashes.length > 0) throw new ConfigError(clashes);
   return config;
-}
-
-// The published default of `sandbox` is docker, so a config that leaves it out asked for docker: the message must show that.
-function withDocker(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !('sandbox' in value)
-    ? { ...value, sandbox: 'docker' }
-    : value;
 }
 
 /** Messages end up in logs: what may be a secret is not told, under a mistyped key neither. */
@@ -91,6 +86,7 @@ function filled({ limits, trace, ...rest }: Checked): Config {
     limits: { ...perSandbox, runtime_sec: perSandbox.runtime_sec === 0 ? max_runtime_default : perSandbox.runtime_sec },
     mem_pool_mb: rest.mem_pool_mb ?? Math.max(500, Math.floor(os.totalmem() / (1 << 20)) - 500),
     max_standbys: rest.max_standbys ?? Math.max(8, rest.standbys),
+    docker: { ...rest.docker, socket: dockerSocket(rest.docker.socket) },
     trace: { requests: trace.requests },
     adminApi: adminApi(rest),
   };
@@ -102,9 +98,19 @@ function logOutput(given: Checked['log_output']): string {
 }
 
 /** Values that are right by themselves and wrong together. */
-function clashing({ mem_pool_mb, max_standbys, standbys, limits }: Config): (readonly [key: keyof Config, expectation: string])[] {
+function clashing({
+  mem_pool_mb,
+  max_standbys,
+  standbys,
+  limits,
+  sandbox,
+  docker,
+}: Config): (readonly [key: keyof Config, expectation: string])[] {
   return [
     ...(mem_pool_mb < limits.mem_mb ? [['mem_pool_mb', `at least limits.mem_mb (${limits.mem_mb})`] as const] : []),
+    ...(sandbox === 'docker' && !path.isAbsolute(docker.socket)
+      ? [['docker', 'a unix socket, in docker.socket or DOCKER_HOST'] as const]
+      : []),
     ...(max_standbys < standbys ? [['max_standbys', `at least standbys (${standbys})`] as const] : []),
   ];
 }

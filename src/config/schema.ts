@@ -11,6 +11,8 @@ const portExpectation = 'a port from 0 to 65535, as a number or a string (0 take
 const hostExpectation = 'a host name or address to listen on, without a port ("0.0.0.0" for all)';
 const logExpectation = '"stdout", a file path, true (stdout) or false (nowhere)';
 const registryAuthExpectation = 'an object from registry hosts ("registry.example.org", "localhost:5000") to credentials';
+const imageExpectation = 'the name of an image, like python:3.12-slim, or ""';
+const socketExpectation = 'the absolute path of a unix socket, unix://<path>, or ""';
 const tokenExpectation = '16 to 1024 visible ASCII characters';
 
 const secret = () => text('a string that is not empty');
@@ -91,8 +93,30 @@ export const active = {
     .optional()
     .describe('A file with certificates (PEM) of authorities that are trusted to tell who a registry is, beside the usual ones.'),
   sandbox: z
-    .literal('sock', '"sock" (without the key it is "docker", which this version does not have yet)')
-    .describe('The backend: "sock" makes sandboxes from Linux primitives.'),
+    .enum(['docker', 'sock'], '"docker" or "sock"')
+    .default('docker')
+    .describe(
+      'The backend: "sock" makes sandboxes from Linux primitives, "docker" has containers made by a Docker engine on this machine.',
+    ),
+  docker: z
+    .strictObject(
+      {
+        runtime: z.string('a string').default('').describe('The OCI runtime of the engine, like runsc; "" is its default.'),
+        base_image: z
+          .string(imageExpectation)
+          .regex(/^$|^[A-Za-z0-9][^\s?#]*$/, imageExpectation)
+          .default('')
+          .describe('The image that code packages run in, any with python3; "" makes one of the host\'s own /usr.'),
+        socket: z
+          .string(socketExpectation)
+          .refine((value) => value === '' || path.isAbsolute(value.replace(/^unix:\/\//, '')), socketExpectation)
+          .default('')
+          .describe('The unix socket of the engine; "" is what DOCKER_HOST says, else /var/run/docker.sock.'),
+      },
+      'an object',
+    )
+    .prefault({})
+    .describe('The docker backend.'),
   log_output: z
     .union([truth(), text(logExpectation)], logExpectation)
     .default('stdout')

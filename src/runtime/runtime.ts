@@ -8,6 +8,8 @@ export interface Runtime {
   /** What is copied into the generated root, where every runtime's files lie side by side. */
   readonly files: readonly (readonly [from: string, to: string])[];
   readonly program: Program;
+  /** What a container of the docker backend executes instead: it connects to the socket of its line, waits there as a standby does, and is never forked. */
+  readonly contained: Program;
   /** What a sandbox without a standby is: `forked` from a process that serves at once, or `spawned`, since its program starts from nothing. */
   readonly start: 'forked' | 'spawned';
   /** Whether its zygote can load the code of one lambda, for that lambda's sandboxes: the code is at /handler, its settings in `ownSettings`. */
@@ -35,6 +37,9 @@ export interface EntryChoice {
 
 /** JSON as kSetup has it. Not an argument: those can be read by everybody on the host. */
 export const ownSettings = 'SOCK_SETTINGS';
+
+/** Where a container finds the socket of its line. */
+export const lineSocket = '/line/s';
 
 /** The environment of whatever runs in a sandbox. */
 export const plainEnvironment: readonly string[] = [

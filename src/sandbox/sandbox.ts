@@ -7,12 +7,31 @@ export type StartClass = (typeof startClasses)[number];
 /** The classes in which a sandbox can come to be; the others are ways to meet one that exists. */
 export type ColdClass = 'standby' | 'forked' | 'spawned';
 
-/** Unpacked, immutable code on this node. */
+/** Code on this node, or an image that a backend can run. */
 export interface Code {
-  /** sha256 of the package, hex. */
+  /** sha256, hex: of the package; of the image's manifest for this platform. */
   readonly digest: string;
-  /** Absolute directory that becomes /handler. */
+  /** Absolute directory that becomes /handler; '' for an image. */
   readonly dir: string;
+  readonly image?: Image | undefined;
+}
+
+export interface Image {
+  /** `host[:port]/repository@sha256:…`, which an engine can pull. */
+  readonly reference: string;
+  /** Unpacked layers on this node, lowest first: absolute directories. Empty where the backend pulls images itself. */
+  readonly layers: readonly string[];
+  readonly config: ImageConfig;
+}
+
+export interface ImageConfig {
+  /** `NAME=value` */
+  readonly environment: readonly string[];
+  /** '' counts as '/'. */
+  readonly workingDir: string;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly user: string;
 }
 
 export type Headers = readonly (readonly [name: string, value: string])[];
@@ -136,6 +155,21 @@ export interface Backend {
   create(spec: SandboxSpec): Sandbox;
   /** No further sandbox of this code will be asked for: what was kept for it may go. */
   forget(lambda: string, code: Code): void;
-  status(): Readonly<Record<string, unknown>>;
+  status(): BackendStatus;
+  /** Bytes that each sandbox uses, by its id. */
+  memory(): ReadonlyMap<string, number> | Promise<ReadonlyMap<string, number>>;
   close(): Promise<void>;
+  /** In place of close() when there is no time: what can be ended at once ends, the rest is left. */
+  kill(): void;
+}
+
+export interface BackendStatus {
+  readonly backend: 'sock' | 'docker';
+  /** Standbys that wait. */
+  readonly standbys: number;
+  readonly sandboxes: number;
+  /** Zygotes with the handler of one lambda. */
+  readonly lambdaZygotes: number;
+  readonly limitsNotEnforced: readonly string[];
+  readonly [more: string]: unknown;
 }

@@ -197,7 +197,7 @@ test('a config that cannot be used ends with 2 and says what is wrong', needsRoo
     ['{', /parse/],
     [{ sandbox: 'sock', worker_prt: 1 }, /worker_prt.*worker_port/s],
     [{ sandbox: 'sock', limits: { mem_mb: 'much' } }, /limits\.mem_mb/],
-    [{ sandbox: 'docker' }, /sandbox/],
+    [{ sandbox: 'podman' }, /sandbox/],
   ] as const) {
     const { code, stdout, stderr } = await runToEnd(t, config);
     assert.deepEqual([code, stdout], [2, '']);

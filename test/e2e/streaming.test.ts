@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { describe, test } from 'node:test';
-import { needsRoot, startWorker, suiteOwner, type Worker } from './worker.ts';
+import { backends } from './backends.ts';
+import { suiteOwner, type Worker } from './worker.ts';
 
 const mib = 1 << 20;
 
@@ -46,101 +47,103 @@ const broken = `def f(event, context):
 `;
 const count = 'def f(event): return len(event["text"])\n';
 
-describe('bodies stream', needsRoot, () => {
-  const owner = suiteOwner();
-  let started: Promise<Worker> | undefined;
-  const worker = (): Promise<Worker> => {
-    const lambdas = { echo, flood, events, broken, count };
-    started ??= startWorker(owner, { lambdas, config: { limits: { body_mb: 512, mem_mb: 64 }, freeze_after_ms: 60_000 } });
-    return started;
-  };
-
-  test('128 MiB go through an echo and come back as they were, and the worker does not grow by half as much', async () => {
-    const w = await worker();
-    const size = 128;
-    const chunk = randomBytes(mib);
-    const [sent, got] = [createHash('sha256'), createHash('sha256')];
-    await w.call('echo', Buffer.alloc(mib), { path: '/run/echo' });
-    const before = resident(w);
-    const { asked, reply } = await open(w, '/run/echo');
-    for (let i = 0; i < size; i++) {
-      sent.update(chunk);
-      if (!asked.write(chunk)) await once(asked, 'drain');
-      if (i === 0) void reply.then((r) => r.on('data', (d: Buffer) => got.update(d)));
-    }
-    asked.end();
-    await once(await reply, 'end');
-    assert.equal(got.digest('hex'), sent.digest('hex'));
-    const grown = resident(w) - before;
-    assert.ok(grown < (size / 2) * mib, `it grew by ${Math.round(grown / mib)} MiB`);
-  });
-
-  test('a client that does not read makes the lambda wait, and one that goes away ends it; the instance answers the next call', async () => {
-    const w = await worker();
-    const { asked, reply } = await open(w, '/run/flood');
-    asked.end();
-    const answer = await reply;
-    await once(answer, 'readable'); // and then nothing more is read
-    assert.equal((await w.call('count', { text: 'abc' })).text, '3');
-    asked.destroy();
-    await w.logged(({ msg, lambda }) => lambda === 'flood' && msg === 'closed');
-    const told = w.log.filter(({ lambda, msg }) => lambda === 'flood' && msg.startsWith('sent ')).map(({ msg }) => Number(msg.slice(5)));
-    assert.ok(Math.max(0, ...told) < 64 * mib, `it sent ${Math.max(...told) / mib} MiB to nobody`);
-    const again = await open(w, '/run/flood');
-    again.asked.end();
-    assert.equal((await again.reply).headers['x-start-class'], 'warm');
-    again.asked.destroy();
-  });
-
-  test('an event arrives when it is yielded, and the request goes on meanwhile', async () => {
-    const { asked, reply } = await open(await worker(), '/run/events');
-    // A call begins when its body is there or a good deal of it, so that whoever sends slowly holds no instance.
-    asked.write(`${' '.repeat(300_000)}first\n`);
-    const answer = (await reply).setEncoding('utf8');
-    let text = '';
-    answer.on('data', (part: string) => (text += part));
-    const seen = async (word: string): Promise<void> => {
-      while (!text.includes(word)) await once(answer, 'data');
+for (const { name, needs, start: startWorker } of backends) {
+  describe(`bodies stream, ${name}`, needs, () => {
+    const owner = suiteOwner();
+    let started: Promise<Worker> | undefined;
+    const worker = (): Promise<Worker> => {
+      const lambdas = { echo, flood, events, broken, count };
+      started ??= startWorker(owner, { lambdas, config: { limits: { body_mb: 512, mem_mb: 64 }, freeze_after_ms: 60_000 } });
+      return started;
     };
-    await seen('data: first\n\n');
-    assert.ok(!text.includes('second'));
-    asked.write('second\n');
-    await seen('data: second\n\n');
-    asked.end();
-    await once(answer, 'end');
-    assert.deepEqual([answer.headers['content-type'], text], ['text/event-stream', 'data: begun\n\ndata: first\n\ndata: second\n\n']);
-  });
 
-  test('a body in chunks of any size arrives whole, and one without a length that is too long is refused', async () => {
-    const w = await worker();
-    const { asked, reply } = await open(w, '/run/count');
-    const body = JSON.stringify({ text: 'x'.repeat(100_000) });
-    for (let at = 0; at < body.length; at += 7777) asked.write(body.slice(at, at + 7777));
-    asked.end();
-    const answer = await reply;
-    assert.equal(await textOf(answer), '100000');
-    const small = await startWorker(owner, { lambdas: { echo }, config: { limits: { body_mb: 1 } } });
-    const long = await open(small, '/run/echo');
-    long.asked.on('error', () => {}); // the worker may hang up while it is still sent
-    for (let i = 0; i < 64 && long.asked.write(Buffer.alloc(mib)); i++) await new Promise(setImmediate);
-    const refused = await long.reply.catch((error: Error) => error);
-    // The reply may have begun with what was within the limit: then it is cut.
-    if (refused instanceof Error) assert.match(refused.message, /ECONNRESET|EPIPE|socket hang up/);
-    else if (refused.statusCode === 200) await assert.rejects(textOf(refused));
-    else assert.equal(refused.statusCode, 413);
-    long.asked.destroy();
-    assert.equal((await small.call('echo', { a: 1 }, { path: '/run/echo' })).text, '{"a":1}');
-  });
+    test('128 MiB go through an echo and come back as they were, and the worker does not grow by half as much', async () => {
+      const w = await worker();
+      const size = 128;
+      const chunk = randomBytes(mib);
+      const [sent, got] = [createHash('sha256'), createHash('sha256')];
+      await w.call('echo', Buffer.alloc(mib), { path: '/run/echo' });
+      const before = resident(w);
+      const { asked, reply } = await open(w, '/run/echo');
+      for (let i = 0; i < size; i++) {
+        sent.update(chunk);
+        if (!asked.write(chunk)) await once(asked, 'drain');
+        if (i === 0) void reply.then((r) => r.on('data', (d: Buffer) => got.update(d)));
+      }
+      asked.end();
+      await once(await reply, 'end');
+      assert.equal(got.digest('hex'), sent.digest('hex'));
+      const grown = resident(w) - before;
+      assert.ok(grown < (size / 2) * mib, `it grew by ${Math.round(grown / mib)} MiB`);
+    });
 
-  test('a reply that breaks off is cut, so that the client can tell, and the log has the reason', async () => {
-    const w = await worker();
-    const { asked, reply } = await open(w, '/run/broken');
-    asked.end();
-    await assert.rejects(textOf(await reply), /aborted|ECONNRESET/);
-    await w.logged(({ lambda, msg }) => lambda === 'broken' && msg.includes('RuntimeError: no more'));
-    assert.equal((await w.call('count', { text: 'ab' })).text, '2');
+    test('a client that does not read makes the lambda wait, and one that goes away ends it; the instance answers the next call', async () => {
+      const w = await worker();
+      const { asked, reply } = await open(w, '/run/flood');
+      asked.end();
+      const answer = await reply;
+      await once(answer, 'readable'); // and then nothing more is read
+      assert.equal((await w.call('count', { text: 'abc' })).text, '3');
+      asked.destroy();
+      await w.logged(({ msg, lambda }) => lambda === 'flood' && msg === 'closed');
+      const told = w.log.filter(({ lambda, msg }) => lambda === 'flood' && msg.startsWith('sent ')).map(({ msg }) => Number(msg.slice(5)));
+      assert.ok(Math.max(0, ...told) < 64 * mib, `it sent ${Math.max(...told) / mib} MiB to nobody`);
+      const again = await open(w, '/run/flood');
+      again.asked.end();
+      assert.equal((await again.reply).headers['x-start-class'], 'warm');
+      again.asked.destroy();
+    });
+
+    test('an event arrives when it is yielded, and the request goes on meanwhile', async () => {
+      const { asked, reply } = await open(await worker(), '/run/events');
+      // A call begins when its body is there or a good deal of it, so that whoever sends slowly holds no instance.
+      asked.write(`${' '.repeat(300_000)}first\n`);
+      const answer = (await reply).setEncoding('utf8');
+      let text = '';
+      answer.on('data', (part: string) => (text += part));
+      const seen = async (word: string): Promise<void> => {
+        while (!text.includes(word)) await once(answer, 'data');
+      };
+      await seen('data: first\n\n');
+      assert.ok(!text.includes('second'));
+      asked.write('second\n');
+      await seen('data: second\n\n');
+      asked.end();
+      await once(answer, 'end');
+      assert.deepEqual([answer.headers['content-type'], text], ['text/event-stream', 'data: begun\n\ndata: first\n\ndata: second\n\n']);
+    });
+
+    test('a body in chunks of any size arrives whole, and one without a length that is too long is refused', async () => {
+      const w = await worker();
+      const { asked, reply } = await open(w, '/run/count');
+      const body = JSON.stringify({ text: 'x'.repeat(100_000) });
+      for (let at = 0; at < body.length; at += 7777) asked.write(body.slice(at, at + 7777));
+      asked.end();
+      const answer = await reply;
+      assert.equal(await textOf(answer), '100000');
+      const small = await startWorker(owner, { lambdas: { echo }, config: { limits: { body_mb: 1 } } });
+      const long = await open(small, '/run/echo');
+      long.asked.on('error', () => {}); // the worker may hang up while it is still sent
+      for (let i = 0; i < 64 && long.asked.write(Buffer.alloc(mib)); i++) await new Promise(setImmediate);
+      const refused = await long.reply.catch((error: Error) => error);
+      // The reply may have begun with what was within the limit: then it is cut.
+      if (refused instanceof Error) assert.match(refused.message, /ECONNRESET|EPIPE|socket hang up/);
+      else if (refused.statusCode === 200) await assert.rejects(textOf(refused));
+      else assert.equal(refused.statusCode, 413);
+      long.asked.destroy();
+      assert.equal((await small.call('echo', { a: 1 }, { path: '/run/echo' })).text, '{"a":1}');
+    });
+
+    test('a reply that breaks off is cut, so that the client can tell, and the log has the reason', async () => {
+      const w = await worker();
+      const { asked, reply } = await open(w, '/run/broken');
+      asked.end();
+      await assert.rejects(textOf(await reply), /aborted|ECONNRESET/);
+      await w.logged(({ lambda, msg }) => lambda === 'broken' && msg.includes('RuntimeError: no more'));
+      assert.equal((await w.call('count', { text: 'ab' })).text, '2');
+    });
   });
-});
+}
 
 function resident(worker: Worker): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${worker.pid}/status`, 'utf8'))?.[1]) * 1024;

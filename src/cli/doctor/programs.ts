@@ -1,9 +1,9 @@
-// Programs outside of node: the interpreter of the lambdas, the compiler of the addon, the docker engine.
+// Programs outside of node: the interpreter of the lambdas, the compiler of the addon.
 import { type Finding, limited, missing, ok } from './finding.ts';
 import type { Host } from './host.ts';
 
 export function programChecks(host: Host): Finding[] {
-  return [python(host), compiler(host), docker(host)];
+  return [python(host), compiler(host)];
 }
 
 const pythonPath = '/usr/bin/python3';
@@ -23,9 +23,4 @@ function compiler(host: Host): Finding {
   return lacking.length === 0
     ? ok('compiler', host.run(['c++', '--version']).stdout.split('\n')[0] ?? 'c++')
     : limited('compiler', `no ${lacking.join(', ')}`, 'apt-get install build-essential; needed only to build the native addon');
-}
-
-function docker(host: Host): Finding {
-  const there = host.exists('/var/run/docker.sock');
-  return ok('docker', there ? 'engine socket there (this version does not use it)' : 'no engine (not needed)');
 }

@@ -8,7 +8,7 @@ import { ProfileRefused, type Profiler } from '../../observe/profile.ts';
 import { contentType, type Metrics } from '../../observe/prometheus.ts';
 import type { Recorder } from '../../observe/recorder.ts';
 import { ndjson, select, type TraceFilter } from '../../observe/traces.ts';
-import { startClasses } from '../../sandbox/sandbox.ts';
+import { type Backend, startClasses } from '../../sandbox/sandbox.ts';
 import { json, plain } from '../error-reply.ts';
 import { memoryText } from './memory-text.ts';
 import type { Answer, Answerer } from './route.ts';
@@ -22,8 +22,7 @@ export interface ObservingOptions {
   exists(name: string): boolean;
   status(): CatalogStatus;
   details(): readonly LambdaDetails[];
-  /** Bytes that each sandbox uses, by its id. */
-  memory(): ReadonlyMap<string, number>;
+  readonly memory: Backend['memory'];
 }
 
 export type Observing = Readonly<Record<'stats' | 'metrics' | 'debug' | 'trace' | 'cpuStart' | 'cpuStop' | 'heap' | 'logs', Answerer>>;
@@ -32,7 +31,7 @@ export function observing({ recorder, metrics, profiler, output, exists, status,
   return {
     stats: () => ({ headers: [json], body: `${JSON.stringify(recorder.stats.snapshot())}\n` }),
     metrics: () => ({ headers: [['content-type', contentType]], body: metrics.text() }),
-    debug: () => ({ headers: [plain], body: debugText(status(), details(), memory()) }),
+    debug: async () => ({ headers: [plain], body: debugText(status(), details(), await memory()) }),
     trace: ({ query }) => {
       const requests = select(recorder.ring.list(), filterOf(query));
       return oneOf(query, 'format', ['ndjson', 'chrome']) === 'chrome'

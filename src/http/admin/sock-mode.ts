@@ -25,8 +25,7 @@ export interface SockModeOptions {
   /** Calls of one sandbox that may wait. */
   readonly queue: number;
   readonly stats: Pick<OpStats, 'add'>;
-  /** Bytes that each sandbox uses, by its id. */
-  memory(): ReadonlyMap<string, number>;
+  readonly memory: Backend['memory'];
   onLine(id: string, stream: Stream, line: string, requestId: string | undefined): void;
 }
 
@@ -76,8 +75,8 @@ export class SockMode {
       destroy: done((box) => box.close()),
       pause: done((box) => box.pause()),
       unpause: done((box) => box.unpause()),
-      debug: () => {
-        const used = options.memory();
+      debug: async () => {
+        const used = await options.memory();
         return { headers: [plain], body: [...this.#boxes.values()].map((box) => box.text(used)).join('') };
       },
     };

@@ -12,7 +12,9 @@ export function timedBackend(backend: Backend, stats: Stats): Backend {
     create: (spec) => new TimedSandbox(backend.create(spec), stats),
     forget: (lambda, code) => backend.forget(lambda, code),
     status: () => backend.status(),
+    memory: () => backend.memory(),
     close: () => backend.close(),
+    kill: () => backend.kill(),
   };
 }
 

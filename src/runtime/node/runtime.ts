@@ -1,7 +1,7 @@
 // Node lambdas: leaf.mjs, executed by the launcher's leaves in the Node that runs the worker.
 import { readdirSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { plainEnvironment, type Runtime } from '../runtime.ts';
+import { lineSocket, type Program, plainEnvironment, type Runtime } from '../runtime.ts';
 import { foreignLibraries } from './libraries.ts';
 
 /** In the order in which handler.mjs looks for them. */
@@ -26,6 +26,11 @@ export function nodeRuntime({ packageRoot, base, node, memoryBytes }: NodeRuntim
   const inside = base === '/' && executable.startsWith('/usr/');
   // The host's say nothing about another base's.
   const libraries = inside || base !== '/' ? [] : foreignLibraries(executable);
+  const leaf = [inside ? executable : mounted, ...flags(memoryBytes), '/runtime/leaf.mjs'];
+  const surroundings: Omit<Program, 'argv'> = {
+    environment: [...plainEnvironment, threads, ...(libraries.length === 0 ? [] : [`LD_LIBRARY_PATH=${mountedLibraries}`])],
+    mounts: inside ? [] : [[executable, mounted], ...libraries.map((path) => [path, `${mountedLibraries}/${basename(path)}`] as const)],
+  };
   return {
     name: 'node',
     handles: (files, { file }) =>
@@ -33,13 +38,10 @@ export function nodeRuntime({ packageRoot, base, node, memoryBytes }: NodeRuntim
     files: [
       ...modules.map((name) => [join(own, name), `/runtime/${name}`] as const),
       [join(own, 'rehearsal/index.mjs'), '/rehearsal/index.mjs'],
-      [join(packageRoot, 'build/Release/launcher'), '/runtime/launcher'],
+      ...['connect', 'launcher'].map((name) => [join(packageRoot, 'build/Release', name), `/runtime/${name}`] as const),
     ],
-    program: {
-      argv: ['/runtime/launcher', stack, inside ? executable : mounted, ...flags(memoryBytes), '/runtime/leaf.mjs'],
-      environment: [...plainEnvironment, threads, ...(libraries.length === 0 ? [] : [`LD_LIBRARY_PATH=${mountedLibraries}`])],
-      mounts: inside ? [] : [[executable, mounted], ...libraries.map((path) => [path, `${mountedLibraries}/${basename(path)}`] as const)],
-    },
+    program: { argv: ['/runtime/launcher', stack, ...leaf], ...surroundings },
+    contained: { argv: ['/runtime/connect', lineSocket, ...leaf], ...surroundings },
     start: 'spawned',
     loadsInZygote: false,
     mostConcurrent: Number.POSITIVE_INFINITY,

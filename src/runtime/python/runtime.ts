@@ -1,7 +1,7 @@
 // Python lambdas: forked from a zygote that is the interpreter itself (zygote.py).
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { plainEnvironment, type Runtime } from '../runtime.ts';
+import { lineSocket, plainEnvironment, type Runtime } from '../runtime.ts';
 
 export function pythonRuntime(packageRoot: string): Runtime {
   const own = join(packageRoot, 'src/runtime/python');
@@ -17,6 +17,11 @@ export function pythonRuntime(packageRoot: string): Runtime {
     program: {
       argv: ['/usr/bin/python3', '-I', '/runtime/zygote.py'],
       environment: [...plainEnvironment, 'LD_PRELOAD=/runtime/guest.so'],
+      mounts: [],
+    },
+    contained: {
+      argv: ['/usr/bin/python3', '-I', '/runtime/contained.py', lineSocket],
+      environment: plainEnvironment,
       mounts: [],
     },
     start: 'forked',

@@ -1,13 +1,14 @@
 // The sock backend: sandboxes made straight from Linux, forked from zygotes.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkerError } from '../../errors.ts';
-import { type Runtime, runtimeOf } from '../../runtime/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { allRuntimes } from '../../runtime/runtimes.ts';
 import { Received } from '../channel/received.ts';
-import type { Backend, Code, Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
+import type { StandbyRange } from '../refill.ts';
+import { RuntimeChoice } from '../runtime-choice.ts';
+import type { Backend, BackendStatus, Code, Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
 import { Nursery } from '../zygote/nursery.ts';
-import type { StandbyRange } from '../zygote/refill.ts';
 import { buildRoot } from './base-root.ts';
 import { Cgroups } from './cgroups.ts';
 import { type Native, packageRoot } from './native.ts';
@@ -31,17 +32,10 @@ export interface SockOptions {
   log(level: 'info' | 'warn' | 'error', text: string, detail?: unknown): void;
 }
 
-export interface SockStatus {
-  readonly backend: 'sock';
+export interface SockStatus extends BackendStatus {
   /** Of the runtime that is there from the start. */
   readonly slots?: PoolStatus['slots'];
-  /** Of all runtimes. */
-  readonly standbys: number;
-  readonly sandboxes: number;
   readonly runtimes: Readonly<Record<string, PoolStatus>>;
-  readonly lambdaZygotes: number;
-  readonly limitsNotEnforced: readonly string[];
-  readonly [more: string]: unknown;
 }
 
 export class SockBackend implements Backend {
@@ -52,7 +46,7 @@ export class SockBackend implements Backend {
   readonly #pools = new Map<Runtime, Pool>();
   readonly #shared: Omit<PoolOptions, 'runtime'>;
   readonly #own: OwnZygotes;
-  readonly #chosen = new WeakMap<Code, Runtime>();
+  readonly #choice: RuntimeChoice;
   #ids = 0;
   #closed = false;
 
@@ -62,6 +56,7 @@ export class SockBackend implements Backend {
     this.#cgroups = Cgroups.open(native, workerDir);
     tellUnlimited(this.#cgroups, options);
     this.#runtimes = allRuntimes({ packageRoot: packageRoot(), base, node: process.execPath, memoryBytes: limits.memoryBytes });
+    this.#choice = new RuntimeChoice(this.#runtimes);
     buildRoot(join(workerDir, 'root'), base, this.#runtimes);
     mkdirSync(join(workerDir, 'staging'), { recursive: true });
     this.#nursery = new Nursery({ native, cgroups: this.#cgroups, uids: this.#uids, workerDir, base, limits, log });
@@ -73,7 +68,7 @@ export class SockBackend implements Backend {
       maxSandboxes,
       own: undefined,
       nextId: () => `${++this.#ids}`,
-      onLoaded: (spec, loadMs) => this.#own.loaded(spec, this.#runtime(spec), loadMs),
+      onLoaded: (spec, loadMs) => this.#own.loaded(spec, this.#choice.of(spec), loadMs),
       log,
     };
     this.#own = new OwnZygotes(this.#shared, options.lambdaZygotes, limits);
@@ -87,11 +82,7 @@ export class SockBackend implements Backend {
     if (this.#closed) throw new WorkerError('draining');
     const own = this.#own.find(spec);
     if (own !== undefined) return own.create(spec);
-    const runtime = this.#runtime(spec);
-    if (spec.concurrency > runtime.mostConcurrent) {
-      const detail = `concurrency: at most ${runtime.mostConcurrent} for ${runtime.name} lambdas, got ${spec.concurrency}`;
-      throw new WorkerError('code-invalid', { detail });
-    }
+    const runtime = this.#choice.of(spec);
     return (this.#pools.get(runtime) ?? this.#begin(runtime).pool).create(spec);
   }
 
@@ -113,12 +104,10 @@ export class SockBackend implements Backend {
     };
   }
 
-  /** Bytes that each sandbox uses, by its id. */
   memory(): ReadonlyMap<string, number> {
     return new Map([...[...this.#pools.values()].flatMap((pool) => pool.memory()), ...this.#own.memory()]);
   }
 
-  /** In place of close() when there is no time: all processes end, the rest is left. */
   kill(): void {
     this.#cgroups.kill();
   }
@@ -137,22 +126,6 @@ export class SockBackend implements Backend {
     const started = pool.start();
     started.catch(() => {}); // told to those who wait for a sandbox; the pool tries again
     return { pool, started };
-  }
-
-  /** Which runtime a package is for: looked up once. */
-  #runtime({ code, entry }: SandboxSpec): Runtime {
-    const known = this.#chosen.get(code);
-    if (known !== undefined) return known;
-    const { file } = entry;
-    const files = readdirSync(code.dir);
-    if (file?.includes('/') && existsSync(join(code.dir, file))) files.push(file);
-    const runtime = runtimeOf(this.#runtimes, files, entry);
-    if (runtime === undefined) {
-      const detail = `it has ${file === undefined ? 'no f.py, f.bin, index.mjs, index.js, f.mjs, f.js or f.cjs' : `no ${file}`}`;
-      throw new WorkerError('code-invalid', { detail });
-    }
-    this.#chosen.set(code, runtime);
-    return runtime;
   }
 }
 

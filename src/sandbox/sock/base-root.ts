@@ -30,14 +30,23 @@ const copiedEtc = [
  */
 export function buildRoot(target: string, base: string, runtimes: readonly Runtime[]): void {
   rmSync(target, { recursive: true, force: true });
-  mkdirSync(target, { recursive: true });
-  for (const d of directories) mkdirSync(join(target, d), { mode: 0o755 });
+  layOut(target, base, directories);
   for (const [name, to] of links) symlinkSync(to, join(target, name));
+  placeRuntimes(target, runtimes);
+}
+
+/** These directories, an /etc, and what in the base leads into its /usr. */
+export function layOut(target: string, base: string, names: readonly string[]): void {
+  for (const d of names) mkdirSync(join(target, d), { mode: 0o755, recursive: true });
   for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) {
     const path = join(base, name);
     if (existsSync(path) && lstatSync(path).isSymbolicLink()) symlinkSync(readlinkSync(path), join(target, name));
   }
   buildEtc(join(target, 'etc'), join(base, 'etc'));
+}
+
+/** The files of all runtimes, and files for what is mounted on files. */
+export function placeRuntimes(target: string, runtimes: readonly Runtime[]): void {
   for (const { files, program } of runtimes) {
     for (const [from, to] of files) copyFileSync(from, placed(target, to));
     for (const [, to] of program.mounts) writeFileSync(placed(target, to), ''); // what a file is mounted on has to be one

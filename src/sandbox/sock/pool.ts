@@ -2,15 +2,15 @@
 import { WorkerError } from '../../errors.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Received } from '../channel/received.ts';
+import { type StandbyRange, startsUnderWay } from '../refill.ts';
 import type { ColdClass, SandboxSpec } from '../sandbox.ts';
+import { Standbys } from '../standbys.ts';
 import { ZygoteKeeper } from '../zygote/keeper.ts';
 import type { Nursery } from '../zygote/nursery.ts';
-import { type StandbyRange, startsUnderWay } from '../zygote/refill.ts';
 import type { Slot, Slots } from '../zygote/slots.ts';
 import type { Confinement, Zygote } from '../zygote/zygote.ts';
 import type { Cgroups } from './cgroups.ts';
 import { Leaf, type LeafOwner } from './leaf.ts';
-import { Standbys } from './standbys.ts';
 
 export interface PoolOptions {
   readonly runtime: Pick<Runtime, 'program' | 'start' | 'mostConcurrent'>;
@@ -52,7 +52,7 @@ const mostSlots = 16_000;
 export class Pool implements LeafOwner {
   readonly #options: PoolOptions;
   readonly #keeper: ZygoteKeeper;
-  readonly #standbys: Standbys;
+  readonly #standbys: Standbys<Leaf>;
   /** Those that have a slot, and whose it is. */
   readonly #leaves = new Map<Leaf, Zygote>();
   /** Those whose first request has no answer yet, and since when: milliseconds of performance.now(). */

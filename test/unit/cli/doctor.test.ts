@@ -106,7 +106,28 @@ test('a table has colours only when asked for', async () => {
   assert.match(table(findings, 'plain'), /\nThe worker cannot run here: root\.\n$/);
 });
 
+test('the engine is needed where sandboxes are its containers, and there what they are made with is its own affair', async () => {
+  const docker = parseConfig({ sandbox: 'docker', worker_dir: '/srv/worker', docker: { socket: '/run/d.sock' } });
+  const findings = await examine(machine({ uid: 1000, kernel: '4.19.0', engine: ran('20.10.24\n') }), docker);
+  assert.deepEqual(
+    findings.filter(({ state }) => state !== 'ok'),
+    [],
+  );
+  assert.equal(findings.find(({ name }) => name === 'docker')?.found, 'engine 20.10.24 at /run/d.sock');
+  for (const [said, mend] of [
+    ['ENOENT', /start dockerd.*docker\.socket/],
+    ['EACCES', /group docker/],
+  ] as const) {
+    const gone = { engine: { status: 1, stdout: `${said}\n`, stderr: '' } };
+    const finding = (await examine(machine(gone), docker)).find(({ name }) => name === 'docker');
+    assert.deepEqual([finding?.state, finding?.found], ['missing', `no engine at /run/d.sock: ${said}`]);
+    assert.match(`${finding?.mend}`, mend);
+    assert.equal((await examine(machine(gone), config)).find(({ name }) => name === 'docker')?.state, 'ok');
+  }
+});
+
 interface Different {
+  readonly engine?: Ran;
   readonly uid?: number;
   readonly kernel?: string;
   readonly nodeVersion?: string;
@@ -135,7 +156,8 @@ function machine(different: Different = {}): Host {
     nodeVersion: different.nodeVersion ?? '22.1.0',
     read: (file) => files[file],
     exists: () => true,
-    run: ([program, flag]) => {
+    run: ([program, flag, , last]) => {
+      if (last?.endsWith('.sock')) return different.engine ?? ran('27.0.1\n');
       if (program === 'unshare') return different.sandbox ?? ran('tmpfs\noverlay\nproc\n');
       if (program !== '/usr/bin/python3') return ran('c++ 12.2.0\n');
       return flag === '--version'

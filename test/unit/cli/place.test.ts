@@ -54,6 +54,15 @@ test('the time to stop is what draining and the longest call take, and some', ()
   assert.equal(placeOf({}).stopMs, 145_000);
 });
 
+test('an engine is where the config says, and only where sandboxes are its containers', () => {
+  config('.', { sandbox: 'sock', docker: { socket: '/run/a.sock' } });
+  assert.equal(placeOf({}).engine, undefined);
+  config('.', { docker: { socket: '/run/a.sock' } });
+  assert.equal(placeOf({}).engine, '/run/a.sock');
+  config('.', { sandbox: 'docker', docker: 'none' });
+  assert.equal(placeOf({}).engine, process.env.DOCKER_HOST?.replace('unix://', '') ?? '/var/run/docker.sock');
+});
+
 function config(where: string, content: object): void {
   mkdirSync(where, { recursive: true });
   writeFileSync(join(where, 'config.json'), JSON.stringify(content));

@@ -89,10 +89,17 @@ test('a time limit that is absent or 0 is max_runtime_default, as in OpenLambda'
 });
 
 const host = 'a host name or address to listen on, without a port ("0.0.0.0" for all)';
+const socket = 'the absolute path of a unix socket, unix://<path>, or ""';
 const refused: readonly (readonly [given: unknown, ...lines: string[]])[] = [
   [[], 'the config: expected a JSON object, got []'],
   [null, 'the config: expected a JSON object, got null'],
-  [{}, 'sandbox: expected "sock" (without the key it is "docker", which this version does not have yet), got "docker"'],
+  [{ sandbox: 'podman' }, 'sandbox: expected "docker" or "sock", got "podman"'],
+  [{ docker: { socket: 'docker.sock' } }, `docker.socket: expected ${socket}, got "docker.sock"`],
+  [{ docker: { socket: 'tcp://localhost:2375' } }, `docker.socket: expected ${socket}, got "tcp://localhost:2375"`],
+  [
+    { docker: { base_image: 'my image' } },
+    'docker.base_image: expected the name of an image, like python:3.12-slim, or "", got "my image"',
+  ],
   [{ ...sock, server_mode: 'both' }, 'server_mode: expected "lambda" or "sock", got "both"'],
   [{ ...sock, network: 'host' }, 'network: expected "none" (this version gives sandboxes no network), got "host"'],
   [{ ...sock, worker_prot: 1 }, 'worker_prot: expected a known key (did you mean "worker_port"?), got 1'],
@@ -132,6 +139,25 @@ for (const [given, ...lines] of refused) {
   });
 }
 
+test('without a sandbox it is docker, and the engine is where the config says, else DOCKER_HOST, else where it is by default', () => {
+  const given = process.env.DOCKER_HOST;
+  try {
+    delete process.env.DOCKER_HOST;
+    const socketOf = (docker: object) => parseConfig({ docker }).docker.socket;
+    assert.deepEqual([parseConfig({}).sandbox, socketOf({})], ['docker', '/var/run/docker.sock']);
+    assert.equal(socketOf({ socket: 'unix:///run/a.sock' }), '/run/a.sock');
+    process.env.DOCKER_HOST = 'unix:///run/user/1000/docker.sock';
+    assert.equal(socketOf({}), '/run/user/1000/docker.sock');
+    process.env.DOCKER_HOST = 'tcp://10.1.1.1:2375';
+    assert.throws(() => parseConfig({}), /docker: expected a unix socket, in docker\.socket or DOCKER_HOST, got .*tcp:/);
+    assert.equal(socketOf({ socket: '/run/a.sock' }), '/run/a.sock');
+    assert.equal(parseConfig(sock).sandbox, 'sock');
+  } finally {
+    if (given === undefined) delete process.env.DOCKER_HOST;
+    else process.env.DOCKER_HOST = given;
+  }
+});
+
 for (const port of [-1, 65_536, 1.5, '65536', '', ' 80', '0x50', null, true]) {
   test(`${JSON.stringify(port)} is no port`, () => {
     assert.throws(() => parseConfig({ ...sock, worker_port: port }), /^ConfigError: worker_port: expected a .*got/);
@@ -143,16 +169,7 @@ test('the config that OpenLambda writes by default starts, with one warning for 
   const config = loadConfig(writtenConfig(t, openLambda), { warn: (line) => warnings.push(line) });
   assert.deepEqual(
     warnings.map((line) => line.split(':')[0]),
-    [
-      'Pkgs_dir',
-      'import_cache_tree',
-      'docker',
-      'installer_limits',
-      'features.import_cache',
-      'features.downsize_paused_mem',
-      'storage',
-      'kafka',
-    ],
+    ['Pkgs_dir', 'import_cache_tree', 'installer_limits', 'features.import_cache', 'features.downsize_paused_mem', 'storage', 'kafka'],
   );
   assert.equal(config.worker_port, 5000);
   assert.equal(config.registry, '/srv/ol/registry');

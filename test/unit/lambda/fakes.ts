@@ -77,8 +77,10 @@ export function fakeBackend(): FakeBackend {
       return sandbox;
     },
     forget: (_, { digest }) => void forgotten.push(digest),
-    status: () => ({}),
+    status: () => ({ backend: 'sock', standbys: 0, sandboxes: sandboxes.length, lambdaZygotes: 0, limitsNotEnforced: [] }),
+    memory: () => new Map(),
     close: async () => {},
+    kill: () => {},
   };
 }
 

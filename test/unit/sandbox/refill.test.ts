@@ -9,7 +9,7 @@ import {
   standbyTarget,
   startsUnderWay,
   withColdStart,
-} from '../../../src/sandbox/zygote/refill.ts';
+} from '../../../src/sandbox/refill.ts';
 
 const table: readonly (readonly [means: string, view: StandbyView, expected: number])[] = [
   ['all are missing', { ready: 0, coming: 0, starting: 0, target: 2 }, 2],

@@ -1,4 +1,4 @@
-// The sealed standbys that wait for a lambda, and when more of them are made.
+// The standbys that wait for a lambda, whatever they are made of, and when more of them are made.
 import {
   type Bursts,
   longestStartMs,
@@ -8,29 +8,32 @@ import {
   standbysToBegin,
   standbyTarget,
   withColdStart,
-} from '../zygote/refill.ts';
-import type { Leaf } from './leaf.ts';
+} from './refill.ts';
 
-export interface StandbysOptions {
+export interface Standby {
+  close(): Promise<void>;
+}
+
+export interface StandbysOptions<T extends Standby> {
   readonly range: StandbyRange;
   /** Cold starts that have not been answered yet. */
   starting(): number;
   /** Begins a standby, or returns undefined when none can be begun now. `ready` is to be called when it waits. */
-  begin(ready: () => void): Leaf | undefined;
+  begin(ready: () => void): T | undefined;
   /** It is quiet: time for whatever else is made in reserve. */
   onQuiet(): void;
 }
 
-export class Standbys {
-  readonly #options: StandbysOptions;
-  readonly #ready: Leaf[] = [];
-  readonly #coming = new Set<Leaf>();
+export class Standbys<T extends Standby> {
+  readonly #options: StandbysOptions<T>;
+  readonly #ready: T[] = [];
+  readonly #coming = new Set<T>();
   #quiet: NodeJS.Timeout | undefined;
   /** Until the last cold start counts no more, answered or not. */
   #long: NodeJS.Timeout | undefined;
   #bursts: Bursts = noBursts;
 
-  constructor(options: StandbysOptions) {
+  constructor(options: StandbysOptions<T>) {
     this.#options = options;
   }
 
@@ -51,20 +54,20 @@ export class Standbys {
   }
 
   /** The newest: its memory is the warmest. */
-  take(): Leaf | undefined {
+  take(): T | undefined {
     return this.#ready.pop();
   }
 
   /** It has died. */
-  remove(leaf: Leaf): void {
-    this.#coming.delete(leaf);
-    const at = this.#ready.indexOf(leaf);
+  remove(standby: T): void {
+    this.#coming.delete(standby);
+    const at = this.#ready.indexOf(standby);
     if (at >= 0) this.#ready.splice(at, 1);
   }
 
   /** Ends those that wait. */
   clear(): void {
-    for (const leaf of [...this.#ready.splice(0), ...this.#coming]) void leaf.close(); // reaped by its owner
+    for (const standby of [...this.#ready.splice(0), ...this.#coming]) void standby.close(); // reaped by its owner
   }
 
   /** Makes more when nothing has happened for a moment. */
@@ -85,11 +88,11 @@ export class Standbys {
     if (starting() === 0) onQuiet();
     const view = { ready: this.#ready.length, coming: this.#coming.size, starting: starting(), target };
     for (let n = standbysToBegin(view); n > 0; n--) {
-      const leaf = begin(() => {
-        if (leaf !== undefined && this.#coming.delete(leaf)) this.#ready.push(leaf);
+      const standby = begin(() => {
+        if (standby !== undefined && this.#coming.delete(standby)) this.#ready.push(standby);
       });
-      if (leaf === undefined) return;
-      this.#coming.add(leaf);
+      if (standby === undefined) return;
+      this.#coming.add(standby);
     }
   }
 }

@@ -1,0 +1,38 @@
+// Which runtime a code package is for: looked up once for each.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { WorkerError } from '../errors.ts';
+import { type Runtime, runtimeOf } from '../runtime/runtime.ts';
+import type { Code, SandboxSpec } from './sandbox.ts';
+
+export class RuntimeChoice {
+  readonly #runtimes: readonly Runtime[];
+  readonly #chosen = new WeakMap<Code, Runtime>();
+
+  constructor(runtimes: readonly Runtime[]) {
+    this.#runtimes = runtimes;
+  }
+
+  /** Throws code-invalid when none handles it, or not as it is to be called. */
+  of({ code, entry, concurrency }: Pick<SandboxSpec, 'code' | 'entry' | 'concurrency'>): Runtime {
+    const runtime = this.#chosen.get(code) ?? this.#choose(code, entry);
+    if (concurrency > runtime.mostConcurrent) {
+      const detail = `concurrency: at most ${runtime.mostConcurrent} for ${runtime.name} lambdas, got ${concurrency}`;
+      throw new WorkerError('code-invalid', { detail });
+    }
+    return runtime;
+  }
+
+  #choose(code: Code, entry: SandboxSpec['entry']): Runtime {
+    const { file } = entry;
+    const files = readdirSync(code.dir);
+    if (file?.includes('/') && existsSync(join(code.dir, file))) files.push(file);
+    const runtime = runtimeOf(this.#runtimes, files, entry);
+    if (runtime === undefined) {
+      const detail = `it has ${file === undefined ? 'no f.py, f.bin, index.mjs, index.js, f.mjs, f.js or f.cjs' : `no ${file}`}`;
+      throw new WorkerError('code-invalid', { detail });
+    }
+    this.#chosen.set(code, runtime);
+    return runtime;
+  }
+}

@@ -1,0 +1,105 @@
+// A real Docker engine for the tests that need one: a dockerd of this process's own, without bridge and iptables, ended with it.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after } from 'node:test';
+import { Pool } from 'undici';
+import { needsRoot } from '../worker.ts';
+
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+const there = spawnSync('dockerd', ['--version'], { env }).status === 0;
+
+/** The options of a test that starts an engine: skipped where none can run. */
+export const needsDocker = there ? needsRoot : { skip: 'needs dockerd (apt-get install docker.io)' };
+
+export interface DockerEngine {
+  /** The path of its unix socket. */
+  readonly socket: string;
+  /** Asks its API; the answer parsed. */
+  ask<T = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T>;
+  /** Ends the daemon; with SIGKILL what it has started stays. */
+  stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Starts it again. */
+  start(): Promise<void>;
+}
+
+let shared: Promise<DockerEngine> | undefined;
+
+/** One for all tests of a file. */
+export function dockerEngine(): Promise<DockerEngine> {
+  shared ??= started();
+  return shared;
+}
+
+async function started(): Promise<DockerEngine> {
+  const dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
+  const daemon = new Daemon(dir);
+  after(async () => {
+    await daemon.stop('SIGTERM');
+    rmSync(dir, { recursive: true, force: true });
+  });
+  await daemon.start();
+  const pool = new Pool('http://docker', { socketPath: daemon.socket });
+  after(() => pool.close());
+  return {
+    socket: daemon.socket,
+    ask: async <T>(method: 'GET' | 'POST' | 'DELETE', path: string) => {
+      const { statusCode, body } = await pool.request({ method, path });
+      const text = await body.text();
+      if (statusCode >= 400) throw new Error(`${method} ${path}: ${statusCode} ${text}`);
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    },
+    stop: (signal) => daemon.stop(signal),
+    start: () => daemon.start(),
+  };
+}
+
+class Daemon {
+  readonly socket: string;
+  readonly #options: readonly string[];
+  #process: ChildProcess | undefined;
+
+  constructor(dir: string) {
+    this.socket = join(dir, 'docker.sock');
+    const places = {
+      host: `unix://${this.socket}`,
+      'data-root': join(dir, 'data'),
+      'exec-root': join(dir, 'exec'),
+      pidfile: join(dir, 'pid'),
+    };
+    const off = ['iptables', 'ip6tables', 'ip-forward', 'ip-masq', 'userland-proxy'];
+    this.#options = [
+      ...Object.entries(places).map(([name, value]) => `--${name}=${value}`),
+      ...off.map((name) => `--${name}=false`),
+      '--bridge=none',
+      '--exec-opt=native.cgroupdriver=cgroupfs',
+      '--storage-driver=overlay2',
+      '--shutdown-timeout=1',
+    ];
+  }
+
+  /** Resolves when it listens. Rejects with its words when it ends before. */
+  async start(): Promise<void> {
+    const daemon = spawn('dockerd', this.#options, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = daemon;
+    const words: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: daemon.stderr }).on('line', (line) => {
+        words.push(line);
+        if (line.includes('API listen on')) resolve();
+      });
+      daemon.once('exit', () => reject(new Error(`dockerd ended: ${words.slice(-5).join('\n')}`)));
+    });
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const daemon = this.#process;
+    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = once(daemon, 'exit');
+    daemon.kill(signal);
+    await ended;
+  }
+}

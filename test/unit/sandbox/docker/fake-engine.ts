@@ -1,0 +1,31 @@
+// An engine that answers as a test says.
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Engine } from '../../../../src/sandbox/docker/engine.ts';
+
+/** `answer`: the status, and one or several JSON values. */
+export type Answering = (asked: IncomingMessage, answer: (status: number, ...values: object[]) => void) => void;
+
+export async function fakeEngine(t: TestContext, answering: Answering): Promise<Engine> {
+  const dir = mkdtempSync(join(tmpdir(), 'engine-'));
+  const socket = join(dir, 's');
+  const server = createServer((asked, reply) => {
+    answering(asked, (status, ...values) => {
+      reply.writeHead(status, { 'content-type': 'application/json' });
+      reply.end(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    });
+  });
+  server.listen(socket);
+  await once(server, 'listening');
+  const engine = await Engine.open(socket);
+  t.after(async () => {
+    await engine.close();
+    server.close();
+    rmSync(dir, { recursive: true });
+  });
+  return engine;
+}
