@@ -30,7 +30,8 @@ export function createBody({ image, argv, environment, directory, binds, volumes
   const { memoryBytes, swapBytes, processes, cpuPercent, tmpBytes } = limits;
   const inodes = Math.max(1024, Math.floor(tmpBytes / 4096));
   const targets = binds.map(([, target]) => target);
-  const scratch = `rw,exec,nosuid,nodev,size=${tmpBytes},nr_inodes=${inodes},mode=1777`;
+  // Its own, since runc gives a tmpfs the mode of the directory that is there in the image.
+  const scratch = `rw,exec,nosuid,nodev,size=${tmpBytes},nr_inodes=${inodes},mode=1777,uid=${uid},gid=${uid}`;
   return {
     Image: image,
     ...(argv === undefined ? {} : { Entrypoint: argv, Cmd: [] }),

@@ -9,7 +9,22 @@ import { layOut } from '../sock/base-root.ts';
 import type { Images } from './images.ts';
 
 const name = 'sock-worker/host';
-const directories = ['usr', 'proc', 'dev', 'sys', 'tmp', 'host', 'handler', 'packages', 'line', 'rehearsal', 'runtime', 'run', 'var'];
+const directories = [
+  'usr',
+  'etc',
+  'proc',
+  'dev',
+  'sys',
+  'tmp',
+  'host',
+  'handler',
+  'packages',
+  'line',
+  'rehearsal',
+  'runtime',
+  'run',
+  'var',
+];
 
 /** Its reference; made if the engine has none with the same content. `into`: a directory for what is generated. */
 export async function hostImage(images: Images, into: string): Promise<string> {

@@ -31,7 +31,7 @@ def f(event):
     "handler": refused(lambda: open("/handler/x", "w")),
     "line": refused(lambda: open("/line/x", "w")),
     "runtime": refused(lambda: open("/runtime/x", "w")),
-    "tmp": refused(lambda: open("/tmp/x", "w")),
+    "own": [refused(lambda: open(f"{at}/x", "w")) for at in ("/tmp", "/host", "/dev/shm")],
     "tmpBytes": (lambda s: s.f_frsize * s.f_blocks)(os.statvfs("/tmp")),
     "network": sorted(os.listdir("/sys/class/net")),
     "engine": [path for path in ("/run/docker.sock", "/var/run/docker.sock") if os.path.exists(path)],
@@ -87,9 +87,9 @@ describe('containers', needsDocker, () => {
       const none = '0000000000000000';
       assert.deepEqual(found.status, { CapEff: none, CapBnd: none, NoNewPrivs: '1', Seccomp: '2' });
       assert.ok(Number(found.uid) >= 2_000_000_000 && found.uid === found.gid, `${found.uid}`);
-      assert.deepEqual(found.groups, []);
+      assert.deepEqual(found.groups, [found.gid]);
       for (const at of ['root', 'handler', 'line', 'runtime']) assert.equal(found[at], 'Read-only file system', at);
-      assert.deepEqual([found.tmp, found.tmpBytes], ['done', 8 << 20]);
+      assert.deepEqual([found.own, found.tmpBytes], [['done', 'done', 'done'], 8 << 20]);
       assert.deepEqual([found.network, found.engine, found.files], [['lo'], [], ['/handler/f.py']]);
     }
   });
@@ -106,7 +106,10 @@ describe('containers', needsDocker, () => {
 
   test('/debug tells how much memory a container uses', async () => {
     await worker.call('echo', {});
-    assert.match((await worker.call('', undefined, { path: '/debug', method: 'GET' })).text, /[1-9][\d.]* MB/);
+    assert.match(
+      (await worker.call('', undefined, { path: '/debug', method: 'GET' })).text,
+      /LAMBDA echo:[^\n]*\n +SANDBOX \d+: .*[1-9][\d.]* MiB used/,
+    );
   });
 
   test('Node and native lambdas run, from the start and from a standby', async () => {
@@ -124,7 +127,7 @@ describe('containers', needsDocker, () => {
       containers(`sock-worker.worker=${createHash('sha256').update(other.workerDir).digest('hex').slice(0, 12)}`);
     await other.call('echo', {});
     for (let looks = 0; (await its())[0]?.State !== 'paused'; looks++) assert.ok(looks < 5000, JSON.stringify(await its()));
-    assert.equal((await other.call('echo', { a: 1 })).text, '{"a":1}');
+    assert.deepEqual((await other.call('echo', { a: 1 })).json(), { a: 1 });
     assert.equal(await other.stop(), 0);
     assert.deepEqual(await its(), []);
     assert.deepEqual(readdirSync(join(other.workerDir, 'docker/boxes')), []);

@@ -26,7 +26,13 @@ export interface DockerEngine {
   start(): Promise<void>;
 }
 
-let shared: Promise<DockerEngine> | undefined;
+interface Started extends DockerEngine {
+  close(): Promise<void>;
+}
+
+let shared: Promise<Started> | undefined;
+// Here, since in a test or a hook it would be the end of that.
+after(async () => (await shared)?.close());
 
 /** One for all tests of a file. */
 export function dockerEngine(): Promise<DockerEngine> {
@@ -34,16 +40,11 @@ export function dockerEngine(): Promise<DockerEngine> {
   return shared;
 }
 
-async function started(): Promise<DockerEngine> {
+async function started(): Promise<Started> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
   const daemon = new Daemon(dir);
-  after(async () => {
-    await daemon.stop('SIGTERM');
-    rmSync(dir, { recursive: true, force: true });
-  });
   await daemon.start();
   const pool = new Pool('http://docker', { socketPath: daemon.socket });
-  after(() => pool.close());
   return {
     socket: daemon.socket,
     ask: async <T>(method: 'GET' | 'POST' | 'DELETE', path: string) => {
@@ -54,6 +55,11 @@ async function started(): Promise<DockerEngine> {
     },
     stop: (signal) => daemon.stop(signal),
     start: () => daemon.start(),
+    close: async () => {
+      await pool.close();
+      await daemon.stop('SIGTERM');
+      rmSync(dir, { recursive: true, force: true });
+    },
   };
 }
 

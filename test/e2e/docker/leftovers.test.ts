@@ -32,7 +32,7 @@ test('what a killed worker has left is removed by the next one, also what never 
   assert.ok((await left()) > 0);
   const next = await started(t, { dir: worker.dir, lambdas: { echo }, config: { standbys: 0, max_standbys: 0 } });
   assert.equal(await left(), 0);
-  assert.equal((await next.call('echo', { a: 1 })).text, '{"a":1}');
+  assert.deepEqual((await next.call('echo', { a: 1 })).json(), { a: 1 });
   assert.equal(await next.stop(), 0);
   assert.equal(await left(), 0);
 });

@@ -56,6 +56,7 @@ test('worker status loads neither the schema of the config nor any other command
   const own = ['argv', 'client', 'completion/shells', 'failure', 'holder', 'main', 'new/runtimes', 'place', 'program', 'status'];
   assert.deepEqual(loaded.filter((file) => !file.startsWith('commander/')).sort(), [
     ...own.map((file) => `cli/${file}`),
+    'config/docker-socket',
     'picocolors/picocolors',
   ]);
 });

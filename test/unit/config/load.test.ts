@@ -43,6 +43,7 @@ test('a config that names only the backend gets every default of the contract', 
     eviction: 'lru',
     force_start: true,
     max_instances: 64,
+    docker: { runtime: '', base_image: '', socket: '/var/run/docker.sock' },
     trace: { requests: 1000 },
     adminApi: 'open',
   });

@@ -51,7 +51,7 @@ test('it is held to its limits, and so is each tmpfs, which a volume of the imag
   assert.equal(Number(CpuQuota) / Number(CpuPeriod), 1.5);
   assert.equal(ShmSize, 64 << 20);
   assert.deepEqual(Object.keys(Tmpfs), ['/tmp', '/host', '/data']);
-  for (const options of Object.values(Tmpfs)) assert.match(options, /nosuid,nodev,size=67108864,nr_inodes=16384,mode=1777/);
+  for (const options of Object.values(Tmpfs)) assert.match(options, /nosuid,nodev,size=67108864,nr_inodes=16384,mode=1777,uid=2000000000,/);
   assert.equal(bodyOf({ limits: { ...plan.limits, swapBytes: 1 << 20 } }).HostConfig.MemorySwap, 51 << 20);
   assert.deepEqual(Object.keys(bodyOf({ volumes: ['/handler', '/tmp'] }).HostConfig.Tmpfs), ['/tmp', '/host']);
 });
