@@ -11,7 +11,7 @@ export function nativeRuntime(packageRoot: string): Runtime {
     name: 'native',
     // Whatever the entry file is: OpenLambda looks for f.bin where the package has not the script that it names.
     handles: (files, { file }) => files.includes('f.bin') && (file === undefined || file === 'f.bin' || !files.includes(file)),
-    files: ['connect', 'launcher', 'native_leaf'].map((name) => [join(packageRoot, 'build/Release', name), `/runtime/${name}`]),
+    files: ['launcher', 'native_leaf'].map((name) => [join(packageRoot, 'build/Release', name), `/runtime/${name}`]),
     program: { argv: ['/runtime/launcher', '/runtime/native_leaf', program, result], environment: plainEnvironment, mounts: [] },
     contained: {
       argv: ['/runtime/connect', lineSocket, '/runtime/native_leaf', program, result],

@@ -38,7 +38,7 @@ export function nodeRuntime({ packageRoot, base, node, memoryBytes }: NodeRuntim
     files: [
       ...modules.map((name) => [join(own, name), `/runtime/${name}`] as const),
       [join(own, 'rehearsal/index.mjs'), '/rehearsal/index.mjs'],
-      ...['connect', 'launcher'].map((name) => [join(packageRoot, 'build/Release', name), `/runtime/${name}`] as const),
+      [join(packageRoot, 'build/Release/launcher'), '/runtime/launcher'],
     ],
     program: { argv: ['/runtime/launcher', stack, ...leaf], ...surroundings },
     contained: { argv: ['/runtime/connect', lineSocket, ...leaf], ...surroundings },

@@ -1,5 +1,5 @@
 // The docker backend: sandboxes that are containers of a Docker engine.
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkerError } from '../../errors.ts';
 import { pythonRuntime } from '../../runtime/python/runtime.ts';
@@ -51,6 +51,7 @@ export class DockerBackend implements Backend {
     const shared = join(workerDir, 'docker', 'shared');
     rmSync(shared, { recursive: true, force: true });
     placeRuntimes(shared, this.#runtimes);
+    copyFileSync(join(packageRoot(), 'build/Release/connect'), join(shared, 'runtime/connect')); // of programs that do not connect by themselves
   }
 
   /** Finds the engine, removes what a dead worker has left there, and has the image of code packages. Rejects with what is wrong and how to mend it. */
