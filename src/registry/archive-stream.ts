@@ -48,7 +48,7 @@ export async function readArchive({ fd, size, compression, limits, packed, unpac
     );
   } catch (error) {
     if (stoppedEarly() && isAbort(error)) throw trailing();
-    throw asRefusal(error);
+    throw asRefusal(error, compression);
   }
   if (stoppedEarly()) throw trailing();
 }
@@ -117,9 +117,8 @@ function trailing(): Refusal {
 }
 
 /** Errors of the file system as they are; the others come from zlib and tar-stream and are the archive's fault. */
-function asRefusal(error: unknown): unknown {
+function asRefusal(error: unknown, compression: Compression): unknown {
   if (!(error instanceof Error) || error instanceof Refusal || 'syscall' in error) return error;
   const code = 'code' in error ? String(error.code) : '';
-  const what = code.startsWith('ZSTD_') ? 'zstd' : code.startsWith('Z_') ? 'gzip' : 'tar';
-  return new Refusal(`it is no intact ${what} archive (${error.message})`);
+  return new Refusal(`it is no intact ${code.startsWith('Z') ? compression : 'tar'} archive (${error.message})`);
 }

@@ -28,14 +28,16 @@ export async function* byZlib(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buf
     for (let chunk = await next(); chunk !== undefined; ) {
       const frames = (zlib as Zstd).createZstdDecompress?.({ chunkSize: 1 << 18 });
       if (frames === undefined) throw new Error('unpack zstd data: this Node.js cannot');
+      frames.on('error', () => undefined); // told to who reads
       const closed = new Promise<void>((resolve) => frames.once('close', resolve));
       let given = 0;
       const feed = async (): Promise<Buffer | undefined> => {
         for (; chunk !== undefined; chunk = await next()) {
           given += chunk.length;
           const taken = new Promise<void>((resolve) => frames.write(chunk, () => resolve()));
-          await Promise.race([taken, closed]); // one that ends in the middle of a chunk never says that it has taken it
-          if (frames.destroyed) return chunk.subarray(chunk.length - (given - frames.bytesWritten));
+          await Promise.race([taken, closed]);
+          const left = given - frames.bytesWritten;
+          if (left > 0 || frames.destroyed) return chunk.subarray(chunk.length - left);
         }
         frames.end();
         return undefined;
