@@ -15,6 +15,7 @@ import type { CaseResult, Series } from '../result.ts';
 import { median } from '../statistics.ts';
 
 const leastBytes = 110 << 20;
+const mostBytes = 180 << 20;
 const leastEntries = 5_500;
 const several = 4;
 const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip';
@@ -98,7 +99,9 @@ async function realLayer(setting: Setting): Promise<Layer> {
   for (const path of candidates) {
     if (bytes >= leastBytes && entries >= leastEntries) break;
     const measured = (option: string) => Number.parseInt(execFileSync('du', ['-s', option, join('/', path)], { encoding: 'utf8' }), 10);
-    bytes += measured('-b');
+    const size = measured('-b');
+    if (bytes + size > mostBytes) continue;
+    bytes += size;
     entries += measured('--inodes');
     chosen.push(path);
   }
