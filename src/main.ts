@@ -71,6 +71,7 @@ export async function runWorker(config: Config): Promise<void> {
   claim(native, config.worker_dir);
   const { limits } = config;
   const maxSandboxes = Math.max(1, Math.floor(config.mem_pool_mb / limits.mem_mb));
+  const { base_image: baseImage, ...place } = config.docker;
   const backend = await openBackend(config.sandbox, {
     native,
     workerDir: config.worker_dir,
@@ -82,12 +83,7 @@ export async function runWorker(config: Config): Promise<void> {
       maxSandboxes,
       lambdaZygotes: config.lambda_zygotes === 'auto' ? mostLambdaZygotes : 0,
     },
-    docker: {
-      socket: config.docker.socket,
-      baseImage: config.docker.base_image,
-      runtime: config.docker.runtime,
-      credentials: () => undefined,
-    },
+    docker: { ...place, baseImage, credentials: (host) => config.registry_auth?.[host] },
     log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
   });
   signals.onSecond = (signal) => {

@@ -33,15 +33,6 @@ for (const { name: backend, needs, cold, start: startWorker } of backends) {
     assert.equal((await worker.status<Counts>()).instances, 8);
   });
 
-  test(`${backend}: there are never more than max_instances, and all calls are answered`, needs, async (t) => {
-    const worker = await startWorker(t, { lambdas: { slow, echo }, config: { max_instances: 3 } });
-    const calls = Array.from({ length: 12 }, () => worker.call('slow', { s: 0.05 }));
-    const answers = await Promise.all(calls);
-    assert.ok(answers.every(({ status }) => status === 200));
-    assert.ok(new Set(answers.map((answer) => answer.json<Who>().name)).size <= 3);
-    assert.ok((await worker.status<Counts>()).instances <= 3);
-  });
-
   test(`${backend}: the state of a module lives as long as its instance, and is its own`, needs, async (t) => {
     const worker = await startWorker(t, { lambdas: { who }, config: { freeze_after_ms: 600_000, keep_warm_ms: 600_000 } });
     const one = (await worker.call('who', {}, { start: cold })).json<Who>();
@@ -62,24 +53,6 @@ for (const { name: backend, needs, cold, start: startWorker } of backends) {
     assert.deepEqual([instances, room.evictions], [1, 5]);
   });
 
-  test(`${backend}: where memory is short a busy instance is never ended for another: the other call waits`, needs, async (t) => {
-    const worker = await startWorker(t, { lambdas: { slow, who, echo }, config: { mem_pool_mb: 50, limits: { mem_mb: 50 } } });
-    const order: string[] = [];
-    const busy = worker.call('slow', { s: 0.5 }).then((answer) => order.push(`slow ${answer.status}`));
-    await worker.logged(({ msg }) => msg === 'begun');
-    const others = ['who', 'echo'].map((lambda) => worker.call(lambda, {}).then((answer) => order.push(`${lambda} ${answer.status}`)));
-    await Promise.all([busy, ...others]);
-    assert.equal(order[0], 'slow 200');
-    assert.deepEqual(order.slice(1).sort(), ['echo 200', 'who 200']);
-  });
-
-  test(`${backend}: an idle instance ends after keep_warm_ms`, needs, async (t) => {
-    const worker = await startWorker(t, { lambdas: { who }, config: { keep_warm_ms: 60, freeze_after_ms: 20 } });
-    const { name } = (await worker.call('who', {})).json<Who>();
-    await until(worker, ({ instances }) => instances === 0);
-    assert.notEqual((await worker.call('who', {})).json<Who>().name, name);
-  });
-
   test(`${backend}: a frozen instance is thawed by a call and has kept its state`, needs, async (t) => {
     const worker = await startWorker(t, { lambdas: { who }, config: { freeze_after_ms: 0 } });
     const { name } = (await worker.call('who', {})).json<Who>();
@@ -91,14 +64,41 @@ for (const { name: backend, needs, cold, start: startWorker } of backends) {
       assert.deepEqual(answer.json(), { name, calls });
     }
   });
-
-  test(`${backend}: X-Force-Start is 403 where the config switches it off`, needs, async (t) => {
-    const worker = await startWorker(t, { lambdas: { who }, config: { force_start: false } });
-    const answer = await worker.call('who', {}, { start: cold });
-    assert.deepEqual([answer.status, answer.json<{ error: { code: string } }>().error.code], [403, 'force-start-off']);
-    assert.equal((await worker.call('who', {})).status, 200);
-  });
 }
+
+test('there are never more than max_instances, and all calls are answered', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { slow, echo }, config: { max_instances: 3 } });
+  const calls = Array.from({ length: 12 }, () => worker.call('slow', { s: 0.05 }));
+  const answers = await Promise.all(calls);
+  assert.ok(answers.every(({ status }) => status === 200));
+  assert.ok(new Set(answers.map((answer) => answer.json<Who>().name)).size <= 3);
+  assert.ok((await worker.status<Counts>()).instances <= 3);
+});
+
+test('where memory is short a busy instance is never ended for another: the other call waits', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { slow, who, echo }, config: { mem_pool_mb: 50, limits: { mem_mb: 50 } } });
+  const order: string[] = [];
+  const busy = worker.call('slow', { s: 0.5 }).then((answer) => order.push(`slow ${answer.status}`));
+  await worker.logged(({ msg }) => msg === 'begun');
+  const others = ['who', 'echo'].map((lambda) => worker.call(lambda, {}).then((answer) => order.push(`${lambda} ${answer.status}`)));
+  await Promise.all([busy, ...others]);
+  assert.equal(order[0], 'slow 200');
+  assert.deepEqual(order.slice(1).sort(), ['echo 200', 'who 200']);
+});
+
+test('an idle instance ends after keep_warm_ms', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { who }, config: { keep_warm_ms: 60, freeze_after_ms: 20 } });
+  const { name } = (await worker.call('who', {})).json<Who>();
+  await until(worker, ({ instances }) => instances === 0);
+  assert.notEqual((await worker.call('who', {})).json<Who>().name, name);
+});
+
+test('X-Force-Start is 403 where the config switches it off', needsRoot, async (t) => {
+  const worker = await startWorker(t, { lambdas: { who }, config: { force_start: false } });
+  const answer = await worker.call('who', {}, { start: 'forked' });
+  assert.deepEqual([answer.status, answer.json<{ error: { code: string } }>().error.code], [403, 'force-start-off']);
+  assert.equal((await worker.call('who', {})).status, 200);
+});
 
 test('X-Force-Start gives the class that was asked for, or 409', needsRoot, async (t) => {
   const worker = await startWorker(t, { lambdas: { who }, config: { freeze_after_ms: 60_000, keep_warm_ms: 600_000, max_instances: 4 } });

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { describe, test } from 'node:test';
 import { backends } from './backends.ts';
-import { suiteOwner, type Worker } from './worker.ts';
+import { needsRoot, startWorker, suiteOwner, type Worker } from './worker.ts';
 
 const mib = 1 << 20;
 
@@ -113,27 +113,6 @@ for (const { name, needs, start: startWorker } of backends) {
       assert.deepEqual([answer.headers['content-type'], text], ['text/event-stream', 'data: begun\n\ndata: first\n\ndata: second\n\n']);
     });
 
-    test('a body in chunks of any size arrives whole, and one without a length that is too long is refused', async () => {
-      const w = await worker();
-      const { asked, reply } = await open(w, '/run/count');
-      const body = JSON.stringify({ text: 'x'.repeat(100_000) });
-      for (let at = 0; at < body.length; at += 7777) asked.write(body.slice(at, at + 7777));
-      asked.end();
-      const answer = await reply;
-      assert.equal(await textOf(answer), '100000');
-      const small = await startWorker(owner, { lambdas: { echo }, config: { limits: { body_mb: 1 } } });
-      const long = await open(small, '/run/echo');
-      long.asked.on('error', () => {}); // the worker may hang up while it is still sent
-      for (let i = 0; i < 64 && long.asked.write(Buffer.alloc(mib)); i++) await new Promise(setImmediate);
-      const refused = await long.reply.catch((error: Error) => error);
-      // The reply may have begun with what was within the limit: then it is cut.
-      if (refused instanceof Error) assert.match(refused.message, /ECONNRESET|EPIPE|socket hang up/);
-      else if (refused.statusCode === 200) await assert.rejects(textOf(refused));
-      else assert.equal(refused.statusCode, 413);
-      long.asked.destroy();
-      assert.equal((await small.call('echo', { a: 1 }, { path: '/run/echo' })).text, '{"a":1}');
-    });
-
     test('a reply that breaks off is cut, so that the client can tell, and the log has the reason', async () => {
       const w = await worker();
       const { asked, reply } = await open(w, '/run/broken');
@@ -144,6 +123,27 @@ for (const { name, needs, start: startWorker } of backends) {
     });
   });
 }
+
+test('a body in chunks of any size arrives whole, and one without a length that is too long is refused', needsRoot, async (t) => {
+  const w = await startWorker(t, { lambdas: { echo, count }, config: { limits: { body_mb: 512 } } });
+  const { asked, reply } = await open(w, '/run/count');
+  const body = JSON.stringify({ text: 'x'.repeat(100_000) });
+  for (let at = 0; at < body.length; at += 7777) asked.write(body.slice(at, at + 7777));
+  asked.end();
+  const answer = await reply;
+  assert.equal(await textOf(answer), '100000');
+  const small = await startWorker(t, { lambdas: { echo }, config: { limits: { body_mb: 1 } } });
+  const long = await open(small, '/run/echo');
+  long.asked.on('error', () => {}); // the worker may hang up while it is still sent
+  for (let i = 0; i < 64 && long.asked.write(Buffer.alloc(mib)); i++) await new Promise(setImmediate);
+  const refused = await long.reply.catch((error: Error) => error);
+  // The reply may have begun with what was within the limit: then it is cut.
+  if (refused instanceof Error) assert.match(refused.message, /ECONNRESET|EPIPE|socket hang up/);
+  else if (refused.statusCode === 200) await assert.rejects(textOf(refused));
+  else assert.equal(refused.statusCode, 413);
+  long.asked.destroy();
+  assert.equal((await small.call('echo', { a: 1 }, { path: '/run/echo' })).text, '{"a":1}');
+});
 
 function resident(worker: Worker): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${worker.pid}/status`, 'utf8'))?.[1]) * 1024;

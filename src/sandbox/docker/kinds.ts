@@ -11,8 +11,10 @@ export class KindSource {
   readonly #find: () => Promise<Kind>;
   #found: Promise<Kind> | undefined;
 
-  constructor(find: () => Promise<Kind>) {
+  /** `known`: as it is now, if that is known. */
+  constructor(find: () => Promise<Kind>, known?: Kind) {
     this.#find = find;
+    if (known !== undefined) this.#found = Promise.resolve(known);
   }
 
   get(): Promise<Kind> {

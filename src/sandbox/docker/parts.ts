@@ -6,6 +6,7 @@ import { Containers } from './containers.ts';
 import { Engine, EngineRefused } from './engine.ts';
 import { hostImage } from './host-image.ts';
 import { type Credentials, Images } from './images.ts';
+import type { Base } from './kinds.ts';
 import type { Uids } from './maker.ts';
 
 export interface DockerOptions {
@@ -32,17 +33,21 @@ export interface Parts {
   readonly containers: Containers;
   readonly images: Images;
   readonly uids: Uids;
-  readonly base: Base;
+  readonly base: BaseImage;
   /** The limits that the engine does not enforce. */
   readonly missing: readonly string[];
 }
 
-export interface Base {
+export interface BaseImage {
   /** Whether it is made of this machine's own root, whose /usr is mounted. */
   readonly isHost: boolean;
-  /** Sees to it that the engine has it; its reference. */
-  present(): Promise<string>;
+  /** As it was at the start. */
+  readonly found: Found;
+  /** Sees to it that the engine has it. */
+  find(): Promise<Found>;
 }
+
+export type Found = Pick<Base, 'image' | 'volumes'>;
 
 /** What is looked at of GET /info. */
 interface Info {
@@ -74,25 +79,16 @@ export async function partsOf(options: DockerOptions): Promise<Parts> {
   }
 }
 
-async function baseOf(images: Images, { baseImage, workerDir, log }: DockerOptions): Promise<Base> {
-  const host = { isHost: true, present: () => hostImage(images, join(workerDir, 'docker', 'root')) };
-  const given = {
-    isHost: false,
-    present: async () => {
-      await images.present(baseImage);
-      return baseImage;
-    },
-  };
+async function baseOf(images: Images, { baseImage, workerDir, log }: DockerOptions): Promise<BaseImage> {
+  const host = async (): Promise<Found> => ({ image: await hostImage(images, join(workerDir, 'docker', 'root')), volumes: [] });
+  const given = async (): Promise<Found> => ({ image: baseImage, volumes: (await images.present(baseImage)).volumes });
   try {
-    const base = baseImage === '' ? host : given;
-    await base.present();
-    return base;
+    if (baseImage !== '') return { isHost: false, found: await given(), find: given };
   } catch (cause) {
-    if (baseImage === '' || !(cause instanceof EngineRefused)) throw cause;
+    if (!(cause instanceof EngineRefused)) throw cause;
     log('warn', `no image "${baseImage}" (docker.base_image): code packages run on this machine's own /usr instead`, cause);
-    await host.present();
-    return host;
   }
+  return { isHost: true, found: await host(), find: host };
 }
 
 function notEnforced({ MemoryLimit, PidsLimit, CpuCfsQuota }: Info): readonly string[] {
