@@ -37,7 +37,8 @@ export function losing(start: StartBalancer): void {
       await load.more(some);
       assert.equal(await killed.stop('SIGKILL'), 'SIGKILL');
       await load.more(2 * some);
-      assert.ok(load.failed.length <= callers, JSON.stringify(load.failed));
+      // Each caller may have one under way, and one more that the kernel took for a process that was dying still.
+      assert.ok(load.failed.length <= 2 * callers, JSON.stringify(load.failed));
       // HAProxy tells of it by closing the connection where that has carried a call before.
       for (const { how } of load.failed) assert.match(how, /^502 .*"worker-lost"|^SocketError: other side closed/);
       assert.ok([...runs(workers).values()].every((times) => times === 1));

@@ -51,8 +51,8 @@ for (const start of coldClasses) {
       const before = descriptors(worker.pid);
       const { receive_descriptors } = await ask('two', ['receive_descriptors', 'send_descriptors'], { request: 1 });
       assert.deepEqual(receive_descriptors, { value: [] });
-      const each = 5; // of an instance: channel, two pipes, pidfd, at most one more
-      assert.ok(descriptors(worker.pid) <= before + 8 * each, `${before} before, ${descriptors(worker.pid)} after 150 were sent`);
+      // Instances, zygotes and slots come and go meanwhile, with descriptors of their own.
+      assert.ok(descriptors(worker.pid) <= before + 100, `${before} before, ${descriptors(worker.pid)} after 150 were sent`);
     });
 
     test('has random numbers of its own', async () => {

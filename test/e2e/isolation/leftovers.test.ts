@@ -29,7 +29,7 @@ for (const start of ['standby', 'forked'] as const) {
       test(`finds nothing that its forerunner has left (${how}: ${kinds.join(', ')})`, async (t) => {
         const worker = await startWorker(t, {
           lambdas: { first: source('leftovers'), next: source('leftovers') },
-          config: { standbys: 1 },
+          config: { standbys: 1, max_standbys: 1 }, // no further one keeps the slot
         });
         const fresh = (await callCold(worker, 'first', { do: 'look' }, 'forked')).json<Look>();
         assert.deepEqual(fresh.found, empty, 'a slot that nobody had');
