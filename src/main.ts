@@ -9,6 +9,7 @@ import { makeDirectory } from './config/make-directory.ts';
 import { adminAccess } from './http/admin/access.ts';
 import { dashboard } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
+import { imagePaths } from './http/admin/images.ts';
 import { observing } from './http/admin/observing.ts';
 import { checkSettings } from './http/admin/ol-config.ts';
 import { Paths } from './http/admin/paths.ts';
@@ -32,6 +33,7 @@ import { Metrics } from './observe/prometheus.ts';
 import { Recorder } from './observe/recorder.ts';
 import { RegistryEditor } from './registry/editor.ts';
 import { intoStore } from './registry/into-store.ts';
+import { credentialsOf } from './registry/oci/open-images.ts';
 import { directoryOf, openRegistry } from './registry/registries.ts';
 import { settingsText } from './registry/settings-text.ts';
 import { Shelf } from './registry/shelf.ts';
@@ -39,6 +41,7 @@ import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
 import { openBackend } from './sandbox/backends.ts';
 import { loadNative, type Native, packageRoot } from './sandbox/sock/native.ts';
+import { Signals } from './signals.ts';
 
 const mib = 1 << 20;
 const mostUpload = 256 * mib;
@@ -83,7 +86,7 @@ export async function runWorker(config: Config): Promise<void> {
       maxSandboxes,
       lambdaZygotes: config.lambda_zygotes === 'auto' ? mostLambdaZygotes : 0,
     },
-    docker: { ...place, baseImage, credentials: (host) => config.registry_auth?.[host] },
+    docker: { ...place, baseImage, credentials: credentialsOf(config) },
     log: (level, text, cause) => log[level](cause === undefined ? {} : { err: cause }, text),
   });
   signals.onSecond = (signal) => {
@@ -98,7 +101,12 @@ export async function runWorker(config: Config): Promise<void> {
   const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
   const directory = directoryOf(config);
   if (directory !== undefined) makeDirectory(directory);
-  const codeRegistry = openRegistry(config, { store, pool, warn: (text, cause) => log.warn({ err: cause }, text) });
+  const codeRegistry = openRegistry(config, {
+    store,
+    pool,
+    note: (text) => log.info(text),
+    warn: (text, cause) => log.warn({ err: cause }, text),
+  });
   const recorder = new Recorder({ traced: config.trace.requests });
   const output = new Output();
   const evictions = new Map<string, number>();
@@ -110,7 +118,7 @@ export async function runWorker(config: Config): Promise<void> {
   const catalog = new Catalog({
     backend: timed,
     registry: timedRegistry(codeRegistry, recorder.stats),
-    store,
+    holder: codeRegistry,
     memoryBytes: config.mem_pool_mb * mib,
     eviction: config.eviction,
     defaults: config,
@@ -156,7 +164,7 @@ export async function runWorker(config: Config): Promise<void> {
           check: (dir) => checkSettings(settingsText(dir), config),
           onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
         });
-  const shelf = new Shelf({ dir: directory, registry: codeRegistry, store });
+  const shelf = new Shelf({ dir: directory, registry: codeRegistry });
   void editor?.sweep(); // in the background
   const ownGauges = new ProcessGauges();
   const profiler = new Profiler({
@@ -200,7 +208,9 @@ export async function runWorker(config: Config): Promise<void> {
         status: () => catalog.status(),
         details: () => catalog.details(),
         memory: () => backend.memory(),
+        pulls: () => codeRegistry.images.underWay(),
       }),
+      images: imagePaths(codeRegistry.images),
       dashboard: dashboard(board),
       pid: () => ({ headers: [plain], body: `${process.pid}\n` }),
     }),
@@ -275,23 +285,4 @@ function claim(native: Native, workerDir: string): void {
   makeDirectory(workerDir);
   if (!native.lock(openSync(join(workerDir, 'lock'), 'a', 0o600)))
     throw new Error(`use worker_dir "${workerDir}": another worker runs in it`);
-}
-
-class Signals {
-  /** The one that tells it to stop. */
-  readonly first: Promise<NodeJS.Signals>;
-  /** Whoever sends a second one does not want to wait. */
-  onSecond: ((signal: NodeJS.Signals) => void) | undefined;
-
-  constructor() {
-    this.first = new Promise((resolve) => {
-      let told = false;
-      const tell = (signal: NodeJS.Signals): void => {
-        if (told) this.onSecond?.(signal);
-        else resolve(signal);
-        told = true;
-      };
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, tell);
-    });
-  }
 }

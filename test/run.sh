@@ -78,9 +78,14 @@ node_suite() {
 
 tap_count() { sed -nE "s/^# $1 ([0-9]+)\$/\1/p" "$2" 2> /dev/null | tail -n 1 | grep . || echo 0; }
 
-# The programs that read what is in deploy/, the browser that shows the dashboard, and the engine of the docker backend. Where they cannot be installed, the tests with them are skipped and
-# say so.
-programs() { installed deployment haproxy/haproxy nginx/nginx-light systemd-analyze/systemd; installed browser chromium/chromium; installed docker dockerd/docker.io; }
+# The programs that read what is in deploy/, the browser that shows the dashboard, the engine of the docker backend, a registry of images and what puts
+# them there. Where they cannot be installed, the tests with them are skipped and say so.
+programs() {
+  installed deployment haproxy/haproxy nginx/nginx-light systemd-analyze/systemd
+  installed browser chromium/chromium
+  installed docker dockerd/docker.io
+  installed images docker-registry/docker-registry skopeo/skopeo umoci/umoci zstd/zstd
+}
 
 # installed NAME PROGRAM/PACKAGE...
 installed() {

@@ -119,9 +119,9 @@ function lambdas(worker: Command): void {
       newLambda(name, options);
     });
   placed(worker.command('pull'))
-    .description('make sure that the code of lambdas is on the node')
-    .argument('<lambda...>')
-    .addHelpText('after', examples('sudo worker pull hello resize -p ./node1'))
+    .description('make sure that the code of lambdas, and images, are on the node')
+    .argument('<name...>', 'lambdas, or images: host/repository:tag, oci:DIRECTORY[:tag], docker-archive:FILE[:name:tag]')
+    .addHelpText('after', examples('sudo worker pull hello resize -p ./node1', 'sudo worker pull registry.example.org/team/app:1.2'))
     .action(async (names: readonly string[], options: PlaceOptions) => {
       const { pull } = await import('./pull.ts');
       await pull(names, options);

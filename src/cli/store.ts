@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
 import { WorkerError } from '../errors.ts';
 import { type OpenRegistry, type OpenRegistryOptions, openRegistry } from '../registry/registries.ts';
-import type { CodeRegistry } from '../registry/source-of-code.ts';
 import { Store } from '../registry/store.ts';
 import { UnpackPool } from '../registry/unpack-pool.ts';
 import { because, codeOf, Failure, say } from './failure.ts';
 import { locked } from './lock.ts';
 
 export interface OpenStore {
-  readonly registry: CodeRegistry;
+  readonly registry: OpenRegistry;
   readonly store: Store;
   readonly pool: UnpackPool;
 }

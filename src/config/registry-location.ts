@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const registryExpectation = 'a directory, or a URL: file:///dir, http(s)://host/path/, s3://bucket/prefix';
+export const registryExpectation = 'a directory, or a URL: file:///dir, http(s)://host/path/, s3://bucket/prefix, oci://host[:port]/prefix';
 
 /** What `value` would have to be and is not; undefined when it can be used. */
 export function registryProblem(value: string): string | undefined {
@@ -35,6 +35,10 @@ const schemes: ReadonlyMap<string, (value: string) => string | undefined> = new 
       /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[^/\0]*)*$/i.test(value)
         ? undefined
         : 's3://bucket or s3://bucket/prefix, with a bucket of 3 to 63 letters, digits, "." and "-", and a prefix (not percent-encoded) without "." and ".."',
+    oci: (value: string) =>
+      /^[a-z]+:\/\/([a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(\/[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*)*\/?$/.test(value)
+        ? undefined
+        : 'oci://host[:port]/prefix, without a user, and a prefix of lower-case letters and digits with ".", "_", "-" and "/" between them',
   }),
 );
 

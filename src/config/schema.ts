@@ -13,6 +13,7 @@ const logExpectation = '"stdout", a file path, true (stdout) or false (nowhere)'
 const registryAuthExpectation = 'an object from registry hosts ("registry.example.org", "localhost:5000") to credentials';
 const imageExpectation = 'the name of an image, like python:3.12-slim, or ""';
 const socketExpectation = 'the absolute path of a unix socket, unix://<path>, or ""';
+const insecureExpectation = 'a list of registry hosts ("registry.example.org:5000")';
 const tokenExpectation = '16 to 1024 visible ASCII characters';
 
 const secret = () => text('a string that is not empty');
@@ -75,7 +76,7 @@ export const active = {
     })
     .default('')
     .describe(
-      'Where lambdas come from: a directory, or a URL: file:///dir, http(s)://host/path/ or s3://bucket/prefix (with <name>.tar.gz or <name>.py below it). "" is the directory "registry" in worker_dir.',
+      'Where lambdas come from: a directory, or a URL: file:///dir, http(s)://host/path/ or s3://bucket/prefix (with <name>.tar.gz or <name>.py below it), or oci://host[:port]/prefix (where <name>:latest is an image). "" is the directory "registry" in worker_dir.',
     ),
   registry_auth: z
     .record(
@@ -92,6 +93,15 @@ export const active = {
   registry_ca: text('a file')
     .optional()
     .describe('A file with certificates (PEM) of authorities that are trusted to tell who a registry is, beside the usual ones.'),
+  insecure_registries: z
+    .array(z.string(insecureExpectation).regex(/^[^/\s@]+$/, insecureExpectation), insecureExpectation)
+    .default([])
+    .describe('Hosts of image registries that may be asked without TLS, beside this machine: only where the network between is trusted.'),
+  image_store_mb: whole(16, 1 << 24, 'MB')
+    .default(20_480)
+    .describe(
+      'Disk space in MB for the unpacked layers of images; those not used for longest go first, those in use never. No image may be larger.',
+    ),
   sandbox: z
     .enum(['docker', 'sock'], '"docker" or "sock"')
     .default('docker')

@@ -1,7 +1,6 @@
 // All lambdas that this worker has met: finds the one that a call names, and forgets those that are gone.
 import { WorkerError } from '../errors.ts';
-import type { CodeRegistry } from '../registry/source-of-code.ts';
-import type { Store } from '../registry/store.ts';
+import type { CodeRegistry, Holder } from '../registry/source-of-code.ts';
 import type { Call } from './call.ts';
 import type { LambdaCounts, LambdaDetails } from './details.ts';
 import { type EvictionName, evictionPolicies } from './eviction.ts';
@@ -10,7 +9,8 @@ import { Room } from './room.ts';
 
 export interface CatalogOptions extends Pick<LambdaOptions, 'backend' | 'defaults' | 'registryCacheMs' | 'events' | 'onLine'> {
   readonly registry: CodeRegistry;
-  readonly store: Pick<Store, 'retain' | 'release'>;
+  /** Keeps code on the node. */
+  readonly holder: Holder;
   /** What all sandboxes together may use. */
   readonly memoryBytes: number;
   readonly eviction: EvictionName;
@@ -88,14 +88,14 @@ export class Catalog {
   #lambda(name: string): Lambda {
     const known = this.#lambdas.get(name);
     if (known !== undefined) return known;
-    const { registry, store } = this.#options;
+    const { registry, holder } = this.#options;
     const lambda: Lambda = new Lambda({
       ...this.#options,
       name,
       room: this.#room,
       resolve: (code) => registry.resolve(name, code),
-      retain: (code) => store.retain(code.digest),
-      release: (code) => store.release(code.digest),
+      retain: (code) => holder.retain(code),
+      release: (code) => holder.release(code),
       mayWarmUp: () => !this.#draining,
       onEmpty: () => {
         if (this.#lambdas.get(name) === lambda) this.#lambdas.delete(name); // else it has come again meanwhile

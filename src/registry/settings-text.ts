@@ -6,9 +6,9 @@ import { WorkerError } from '../errors.ts';
 /** No reader of such text takes more. */
 const maxBytes = 64 << 10;
 
-/** '' when there is none. Throws code-invalid. */
+/** '' when there is none, as for an image, which has no directory. Throws code-invalid. */
 export function settingsText(dir: string): string {
-  const fd = opened(join(dir, 'ol.yaml'));
+  const fd = dir === '' ? undefined : opened(join(dir, 'ol.yaml'));
   if (fd === undefined) return '';
   try {
     const stat = fstatSync(fd);

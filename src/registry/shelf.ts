@@ -8,15 +8,13 @@ import { checkName, findEntry, lambdasOf } from './entry.ts';
 import { openFile } from './open-file.ts';
 import { packed } from './packed.ts';
 import { settingsText } from './settings-text.ts';
-import type { CodeRegistry } from './source-of-code.ts';
-import type { Store } from './store.ts';
+import type { KeptRegistry } from './source-of-code.ts';
 import type { Form } from './unpack-worker.ts';
 
 export interface ShelfOptions {
   /** Undefined where the registry is elsewhere. */
   readonly dir: string | undefined;
-  readonly registry: CodeRegistry;
-  readonly store: Store;
+  readonly registry: KeptRegistry;
 }
 
 export interface Listed {
@@ -47,9 +45,9 @@ export class Shelf {
 
   /** Of one that is elsewhere: whether the node has it. Throws lambda-name or registry-unavailable. */
   has(name: string): boolean {
-    const { dir, store } = this.#options;
+    const { dir, registry } = this.#options;
     checkName(name);
-    return dir === undefined ? store.bound(name) !== undefined : findEntry(dir, name) !== undefined;
+    return dir === undefined ? registry.has(name) : findEntry(dir, name) !== undefined;
   }
 
   /** By name. Rejects with registry-unavailable or registry-elsewhere. */
@@ -81,6 +79,10 @@ export class Shelf {
       return { stream: createReadStream('', { fd }), size: Number(stat.size) };
     }
     const [code, release] = await this.#code(name);
+    if (code === '') {
+      release();
+      throw new WorkerError('registry-elsewhere', { detail: 'the lambda is an image' });
+    }
     return { stream: packed(code).once('close', release), size: undefined };
   }
 
@@ -94,11 +96,11 @@ export class Shelf {
     }
   }
 
-  /** The directory of its code, which stays until the function is called. */
+  /** The directory of its code ('' for an image), which stays until the function is called. */
   async #code(name: string): Promise<readonly [dir: string, release: () => void]> {
-    const { registry, store } = this.#options;
-    const { dir, digest } = await registry.resolve(name);
-    store.retain(digest);
-    return [dir, () => store.release(digest)];
+    const { registry } = this.#options;
+    const code = await registry.resolve(name);
+    registry.retain(code);
+    return [code.dir, () => registry.release(code)];
   }
 }

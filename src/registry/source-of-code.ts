@@ -1,5 +1,12 @@
 // What lambda/ needs of a registry, wherever its code comes from.
+import type { Code } from '../sandbox/sandbox.ts';
 import type { Resolved } from './registry.ts';
+
+/** Keeps what is in use on the node: until as many release(). */
+export interface Holder {
+  retain(code: Code): void;
+  release(code: Code): void;
+}
 
 export interface CodeRegistry {
   /**
@@ -8,4 +15,12 @@ export interface CodeRegistry {
    * code-invalid or registry-unavailable; the last says nothing about code that is known.
    */
   resolve(name: string, known?: Resolved): Resolved | Promise<Resolved>;
+}
+
+/** One that keeps on the node what it has given. */
+export interface KeptRegistry extends CodeRegistry, Holder {
+  /** Whether the node has it. */
+  has(name: string): boolean;
+  /** Before the store. */
+  close(): Promise<void>;
 }

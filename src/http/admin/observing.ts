@@ -8,6 +8,7 @@ import { ProfileRefused, type Profiler } from '../../observe/profile.ts';
 import { contentType, type Metrics } from '../../observe/prometheus.ts';
 import type { Recorder } from '../../observe/recorder.ts';
 import { ndjson, select, type TraceFilter } from '../../observe/traces.ts';
+import { type PullProgress, progressText } from '../../registry/oci/progress.ts';
 import { type Backend, startClasses } from '../../sandbox/sandbox.ts';
 import { json, plain } from '../error-reply.ts';
 import { memoryText } from './memory-text.ts';
@@ -23,15 +24,20 @@ export interface ObservingOptions {
   status(): CatalogStatus;
   details(): readonly LambdaDetails[];
   readonly memory: Backend['memory'];
+  /** Images that are being pulled. */
+  pulls(): readonly PullProgress[];
 }
 
 export type Observing = Readonly<Record<'stats' | 'metrics' | 'debug' | 'trace' | 'cpuStart' | 'cpuStop' | 'heap' | 'logs', Answerer>>;
 
-export function observing({ recorder, metrics, profiler, output, exists, status, details, memory }: ObservingOptions): Observing {
+export function observing({ recorder, metrics, profiler, output, exists, status, details, memory, pulls }: ObservingOptions): Observing {
   return {
     stats: () => ({ headers: [json], body: `${JSON.stringify(recorder.stats.snapshot())}\n` }),
     metrics: () => ({ headers: [['content-type', contentType]], body: metrics.text() }),
-    debug: async () => ({ headers: [plain], body: debugText(status(), details(), await memory()) }),
+    debug: async () => ({
+      headers: [plain],
+      body: debugText(status(), details(), await memory()) + pulls().map(pullText).join(''),
+    }),
     trace: ({ query }) => {
       const requests = select(recorder.ring.list(), filterOf(query));
       return oneOf(query, 'format', ['ndjson', 'chrome']) === 'chrome'
@@ -71,6 +77,10 @@ function debugText(
     return `\nLAMBDA ${name}: ${waiting} queued, ${calls} calls, ${runs === undefined ? problem : `${mib(runs.memoryBytes)} a sandbox`}\n${lines.join('')}`;
   });
   return head + blocks.join('');
+}
+
+function pullText(pull: PullProgress): string {
+  return `\nPULL ${pull.image}: ${progressText(pull)}\n`;
 }
 
 function filterOf(query: URLSearchParams): TraceFilter {

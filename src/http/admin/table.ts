@@ -1,6 +1,7 @@
 // All paths of the worker beside those that invoke lambdas. `anyone` may read counters and whether it is ready: they name lambdas that were called, and
 // nothing that is in them.
 import type { DashboardAnswerers } from './dashboard.ts';
+import type { ImagePaths } from './images.ts';
 import type { Observing } from './observing.ts';
 import type { registry } from './registry.ts';
 import type { Answerer, Route } from './route.ts';
@@ -11,11 +12,12 @@ export interface Answerers {
   readonly pid: Answerer;
   readonly dashboard: DashboardAnswerers;
   readonly observing: Observing;
+  readonly images: ImagePaths;
   /** What is called: lambdas of the registry, or single sandboxes. */
   readonly mode: { readonly registry: ReturnType<typeof registry> } | { readonly sock: SockAnswerers };
 }
 
-export function table({ status, pid, observing, dashboard, mode }: Answerers): readonly Route[] {
+export function table({ status, pid, observing, images, dashboard, mode }: Answerers): readonly Route[] {
   return [
     { path: '/status', who: 'anyone', GET: status },
     { path: '/stats', who: 'anyone', GET: observing.stats },
@@ -28,6 +30,7 @@ export function table({ status, pid, observing, dashboard, mode }: Answerers): r
     { path: '/dashboard', who: 'anyone', GET: dashboard.page },
     { path: '/dashboard/data', who: 'admin', GET: dashboard.data },
     { path: '/dashboard/<asset>', who: 'anyone', GET: dashboard.asset },
+    { path: '/images/pull', who: 'admin', POST: images.pull },
     { path: '/pid', who: 'socket', GET: pid },
     ...('sock' in mode ? sockRoutes(mode.sock) : lambdaRoutes(mode.registry, observing)),
   ];

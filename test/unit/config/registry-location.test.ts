@@ -3,7 +3,18 @@ import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { registryProblem, shownRegistry } from '../../../src/config/registry-location.ts';
 
-for (const value of ['', 'lambdas', '/srv/a:b', 'file:///srv', 'HTTP://h', 'https://u:p@[::1]:5000/a/', 's3://abc', 's3://a.b-c/x/y/']) {
+for (const value of [
+  '',
+  'lambdas',
+  '/srv/a:b',
+  'file:///srv',
+  'HTTP://h',
+  'https://u:p@[::1]:5000/a/',
+  's3://abc',
+  's3://a.b-c/x/y/',
+  'oci://h',
+  'oci://[::1]:5000/a_b/c-d/',
+]) {
   test(`${JSON.stringify(value)} can be a registry`, () => assert.equal(registryProblem(value), undefined));
 }
 
@@ -23,6 +34,10 @@ for (const [value, expected] of [
   ['s3://a_b', /^s3:\/\/bucket/],
   ['s3://ab', /3 to 63/],
   ['s3://abc/../other', /without "\." and "\.\."/],
+  ['oci://', /^oci:\/\/host/],
+  ['oci://me:secret@h/x', /without a user/],
+  ['oci://h/App', /lower-case/],
+  ['oci://h/app:1', /^oci:\/\/host/],
 ] as const) {
   test(`${JSON.stringify(value)} cannot be a registry`, () => assert.match(registryProblem(value) ?? 'it can', expected));
 }

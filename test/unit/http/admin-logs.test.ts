@@ -18,6 +18,7 @@ function logs() {
     exists: (name) => name === 'quiet',
     status: () => assert.fail(),
     details: () => assert.fail(),
+    pulls: () => [],
     memory: () => assert.fail(),
   });
   const print = (line: string) => output.add('l', { time: 0, stream: 'stdout', requestId: 'r', line });

@@ -17,7 +17,7 @@ function catalog(t: TestContext, resolve: Resolve, registryCacheMs = 5000): { ca
   const made = new Catalog({
     backend,
     registry: { resolve },
-    store: { retain: () => held++, release: () => held-- },
+    holder: { retain: () => held++, release: () => held-- },
     memoryBytes: 1 << 30,
     eviction: 'lru',
     defaults: parseConfig({ sandbox: 'sock' }),

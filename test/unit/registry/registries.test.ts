@@ -14,10 +14,11 @@ import { rig, write } from './rig.ts';
 
 function open(t: TestContext, config: Partial<RegistryConfig>) {
   const own = rig(t);
-  const all = { registry: own.dir, registry_cache_ms: 0, ...config };
+  const keys = { worker_dir: own.base, sandbox: 'sock' as const, insecure_registries: [], image_store_mb: 100 };
+  const all = { ...keys, registry: own.dir, registry_cache_ms: 0, ...config };
   const registry: OpenRegistry = openRegistry(all, { ...own, warn: () => {} });
   t.after(() => registry.close());
-  return { ...own, registry, shelf: new Shelf({ dir: directoryOf(all), registry, store: own.store }) };
+  return { ...own, registry, shelf: new Shelf({ dir: directoryOf(all), registry }) };
 }
 
 test('a path is a directory of this node', async (t) => {

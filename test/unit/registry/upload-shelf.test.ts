@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { inStore } from '../../../src/registry/registries.ts';
 import { Shelf } from '../../../src/registry/shelf.ts';
 import { handler, tarGz } from './archives.ts';
 import { rig, stored, write } from './rig.ts';
@@ -13,7 +14,7 @@ import { rig, stored, write } from './rig.ts';
 function shelf(t: TestContext) {
   const own = rig(t);
   own.age();
-  return { ...own, shelf: new Shelf({ dir: own.dir, registry: own.registry, store: own.store }) };
+  return { ...own, shelf: new Shelf({ dir: own.dir, registry: inStore(own.registry, own.store) }) };
 }
 
 const download = async (of: Shelf, name: string) => buffer((await of.download(name)).stream);
@@ -106,7 +107,7 @@ test('what is not there is told, whatever is asked of it', async (t) => {
   const { dir, base, store, registry, shelf: one } = shelf(t);
   for (const ask of [() => one.download('x'), () => one.settings('x')]) await assert.rejects(ask, { code: 'lambda-unknown' });
   for (const ask of [() => one.download('../x'), () => one.settings('..')]) await assert.rejects(ask, { code: 'lambda-name' });
-  const gone = new Shelf({ dir: join(base, 'none'), registry, store });
+  const gone = new Shelf({ dir: join(base, 'none'), registry: inStore(registry, store) });
   await assert.rejects(gone.list(), { code: 'registry-unavailable' });
   write(dir, { 'x/a/other.py': '' });
   await assert.rejects(one.download('x'), { code: 'code-invalid' });
