@@ -9,6 +9,7 @@ interface Counts {
   readonly inFlight: number;
   readonly queued: number;
   readonly sandboxes: number;
+  readonly lambdaZygotes: number;
   readonly runtimes: Readonly<Record<string, { readonly standbys: number; readonly slots: { readonly coming: number } }>>;
   readonly room: { readonly takenBytes: number; readonly waiting: number };
 }
@@ -16,7 +17,7 @@ interface Counts {
 export interface Remains {
   readonly descriptors: number;
   readonly cgroups: number;
-  /** Zygotes and standbys. */
+  /** Zygotes and standbys, without the zygotes of single lambdas. */
   readonly processes: number;
   readonly zombies: readonly number[];
   readonly mounts: readonly string[];
@@ -26,12 +27,13 @@ export interface Remains {
   readonly codes: number;
 }
 
-export function remains(worker: Worker): Remains {
+/** `ofLambdas`: zygotes of single lambdas. */
+export function remains(worker: Worker, ofLambdas: number): Remains {
   const inDir = (dir: string) => readdirSync(join(worker.workerDir, dir));
   return {
     descriptors: openDescriptors(worker.pid),
     cgroups: cgroups(worker).length,
-    processes: inside(worker).length,
+    processes: inside(worker).length - ofLambdas,
     zombies: zombies(worker.pid),
     mounts: mounts(worker),
     files: [...inDir('.'), ...inDir('staging')].sort(),
