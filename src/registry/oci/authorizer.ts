@@ -2,7 +2,7 @@
 import { type Challenge, challenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { ImageError, quoted } from './image-error.ts';
-import { type Answer, bodyOf, gathered, type Transport } from './transport.ts';
+import { type Answer, bodyOf, gathered, mayLead, type Transport } from './transport.ts';
 
 export interface AuthorizerOptions {
   readonly transport: Transport;
@@ -13,6 +13,13 @@ interface Token {
   readonly authorization: string;
   /** Of performance.now(). */
   readonly until: number;
+}
+
+interface TokenQuestion {
+  readonly repository: string;
+  readonly bearer: Challenge;
+  readonly credentials: Credentials | undefined;
+  readonly signal: AbortSignal;
 }
 
 const mostTokenBytes = 1 << 20;
@@ -47,7 +54,7 @@ export class Authorizer {
       credentials !== undefined && 'token' in credentials
         ? lasting(`Bearer ${credentials.token}`)
         : bearer !== undefined
-          ? await this.#fetched(bearer, repository, credentials, signal)
+          ? await this.#fetched(tokenServer(refused, bearer), { repository, bearer, credentials, signal })
           : credentials !== undefined && 'username' in credentials && asked.some(({ scheme }) => scheme === 'basic')
             ? lasting(basic(credentials))
             : undefined;
@@ -56,16 +63,19 @@ export class Authorizer {
     return token.authorization;
   }
 
-  async #fetched({ parameters }: Challenge, repository: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<Token> {
-    const { realm = '', service, scope = `repository:${repository}:pull` } = parameters;
-    if (!URL.canParse(realm)) throw new ImageError('unavailable', `get a token: the registry names ${quoted(realm)} as its token server`);
-    const url = new URL(realm);
+  async #fetched(url: URL, { repository, bearer, credentials, signal }: TokenQuestion): Promise<Token> {
+    const { service, scope = `repository:${repository}:pull` } = bearer.parameters;
     const answer = await this.#options.transport.send({ ...question(url, { service, scope }, credentials), signal });
     const body = await gathered(bodyOf(answer, `the token from ${url.origin}`, signal), `the token from ${url.origin}`, mostTokenBytes);
     if (answer.status !== 200)
       throw new ImageError('unavailable', `get a token from ${url.origin}: the answer is ${answer.status} ${quoted(body.toString())}`);
     return tokenOf(url, body);
   }
+}
+
+function tokenServer({ url }: Answer, { parameters: { realm = '' } }: Challenge): URL {
+  if (URL.canParse(realm) && mayLead(url, new URL(realm))) return new URL(realm);
+  throw new ImageError('unavailable', `get a token: ${url.origin} names ${quoted(realm)} as its token server, where it cannot send one`);
 }
 
 /** With an identity token by OAuth2 (POST), else by GET: both as distribution's token specification has them. */

@@ -33,6 +33,8 @@ export interface Answer {
   headers(name: string): readonly string[];
   /** To be read by bodyOf, or dropped. */
   readonly body: Readable;
+  /** Who answered. */
+  readonly url: URL;
   /** Its body is of no interest. The connection is kept where little is left to come. */
   drop(): void;
 }
@@ -72,7 +74,7 @@ export class Transport {
       }
       answer.drop();
       const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-      if (next === undefined || question.method === 'POST')
+      if (next === undefined || question.method === 'POST' || !mayLead(url, next))
         throw new ImageError('unavailable', `${asked(question)}: it is redirected to ${quoted(location)}, where it cannot go`);
       if (next.origin !== url.origin) authorization = undefined; // for good: what comes after is the other host's doing
       url = next;
@@ -122,8 +124,16 @@ export class Transport {
     }
     const all = (name: string): readonly string[] => [answered.headers[name] ?? []].flat();
     const { statusCode: status, body: readable } = answered;
-    return { status, headers: all, header: (name) => all(name)[0], body: readable, drop: () => void readable.dump().catch(() => {}) };
+    return { url, status, headers: all, header: (name) => all(name)[0], body: readable, drop: () => void readable.dump().catch(() => {}) };
   }
+}
+
+/**
+ * Whether a server may send one from `from` to `to`: not to where TLS ends, and not from elsewhere to what listens on this machine for this machine only,
+ * the worker's own paths among it.
+ */
+export function mayLead(from: URL, to: URL): boolean {
+  return (from.protocol !== 'https:' || to.protocol === 'https:') && (isLoopback(from.host) || !isLoopback(to.host));
 }
 
 /** What reading a body throws, as Transient: it was cut, or did not go on. */
@@ -158,7 +168,7 @@ function isLoopback(host: string): boolean {
     .replace(/:\d+$/, '')
     .replace(/^\[(.*)\]$/, '$1')
     .toLowerCase();
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
+  return /^(.*\.)?localhost$|^(::1?|0\.0\.0\.0|::ffff:(7f|0:0$).*)$/.test(name) || (isIP(name) === 4 && name.startsWith('127.'));
 }
 
 function mayPass(status: number): boolean {

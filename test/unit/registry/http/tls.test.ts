@@ -1,23 +1,10 @@
 // https:// registries: real certificates, made by openssl.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { httpRemote } from '../../../../src/registry/http/remote.ts';
-import { scratch } from '../rig.ts';
+import { certificate } from './certificate.ts';
 import { content, remoteRig } from './remote-rig.ts';
 import { serving, site } from './site.ts';
-
-/** For localhost, by itself. */
-function certificate(t: TestContext): { key: string; cert: string } {
-  const dir = scratch(t);
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  execFileSync('openssl', ['req', ...kind, ...subject, '-keyout', key, '-out', cert], { stdio: 'pipe' });
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-}
 
 test('a certificate that nobody vouches for is refused, at once; with registry_ca it is good, and for its own name only', async (t) => {
   const tls = certificate(t);

@@ -5,7 +5,7 @@ import { type Site, site } from '../http/site.ts';
 import { type MadeImage, sha256 } from './made-image.ts';
 
 export interface RegistryServer extends Site {
-  /** `127.0.0.1:PORT` */
+  /** `127.0.0.1:PORT`, with TLS `localhost:PORT` */
   readonly host: string;
   /** `METHOD PATH` of every question so far. */
   readonly questions: string[];
@@ -23,19 +23,23 @@ export function cut(response: ServerResponse, whole: Buffer, bytes: number): voi
   response.socket?.end();
 }
 
-export async function registryServer(t: TestContext): Promise<RegistryServer> {
+export async function registryServer(t: TestContext, tls?: { readonly key: string; readonly cert: string }): Promise<RegistryServer> {
   const manifests = new Map<string, Buffer>();
   const blobs = new Map<string, Buffer>();
   const questions: string[] = [];
   const own: RegistryServer = Object.assign(
-    await site(t, (request, response) => {
-      const path = request.url ?? '';
-      questions.push(`${request.method} ${path}`);
-      if (!own.instead(request, response, path)) answer(request, response);
-    }),
+    await site(
+      t,
+      (request, response) => {
+        const path = request.url ?? '';
+        questions.push(`${request.method} ${path}`);
+        if (!own.instead(request, response, path)) answer(request, response);
+      },
+      tls,
+    ),
     { questions, manifests, blobs, instead: () => false, put, host: '' },
   );
-  return Object.assign(own, { host: own.url.replace('http://', '') });
+  return Object.assign(own, { host: own.url.replace(/^https?:\/\//, '') });
 
   function put(repository: string, tag: string, { manifest, blobs: parts }: Pick<MadeImage, 'manifest' | 'blobs'>): void {
     manifests.set(`${repository}:${tag}`, manifest);
