@@ -8,7 +8,7 @@ import type { KeptRegistry } from '../source-of-code.ts';
 import { asWorkerError, ImageError, quoted } from './image-error.ts';
 import type { Images } from './images.ts';
 import type { ImageRecord } from './records.ts';
-import { isHost, isRepository } from './reference.ts';
+import { isHost, isRepository, parseReference, referenceText } from './reference.ts';
 
 export interface OciRegistryOptions {
   /** `oci://host[:port][/prefix]` */
@@ -50,6 +50,8 @@ export class OciRegistry implements KeptRegistry {
   readonly #looks = new Map<string, Look>();
   readonly #misses = new Map<string, { readonly error: WorkerError; readonly until: number }>();
   readonly #refused = new Map<string, { readonly error: ImageError; readonly meant: string; readonly until: number }>();
+  /** What warn() was told last, by lambda: it is told once, not at each look. */
+  readonly #warned = new Map<string, string>();
   readonly #records = new WeakMap<Code, ImageRecord>();
   readonly #closing = new AbortController();
   /** The last look went well: the next one is worth waiting for. */
@@ -65,8 +67,8 @@ export class OciRegistry implements KeptRegistry {
   /** As CodeRegistry has it. What is given is retained here, too, until it is no longer the newest. */
   resolve(name: string): Resolved | Promise<Resolved> {
     checkName(name);
-    const image = `${this.#prefix}/${name}:latest`;
-    if (!isRepository(repositoryOf(image))) throw new WorkerError('lambda-unknown');
+    if (!isRepository(repositoryOf(`${this.#prefix}/${name}`))) throw new WorkerError('lambda-unknown');
+    const image = referenceText(parseReference(`${this.#prefix}/${name}`));
     const kept = this.#latest.get(name) ?? this.#remembered(name, image);
     const miss = this.#misses.get(name);
     if (kept === undefined && miss !== undefined && performance.now() < miss.until) throw miss.error;
@@ -140,8 +142,7 @@ export class OciRegistry implements KeptRegistry {
       const code =
         latest?.record.meant === meant ? latest.code : this.#keep(name, await images.pull(source, { meant: digest, signal })).code;
       this.#isWell = true;
-      this.#misses.delete(name);
-      this.#refused.delete(name);
+      for (const problems of [this.#misses, this.#refused, this.#warned]) problems.delete(name);
       return code;
     } catch (cause) {
       throw this.#failed(name, image, { cause, meant });
@@ -150,16 +151,20 @@ export class OciRegistry implements KeptRegistry {
 
   #failed(name: string, image: string, { cause, meant }: { cause: unknown; meant: string }): WorkerError {
     const error = asWorkerError(cause);
-    const isNew = this.#refused.get(name)?.error !== cause;
     this.#isWell = error.code !== 'registry-unavailable';
     if (error.code === 'lambda-unknown') this.#drop(name, image);
-    else if (this.#latest.has(name) && isNew && !this.#closing.signal.aborted)
-      this.#options.warn(`look for a newer image of the lambda ${name}, ignoring: the one that is here goes on`, cause);
-    if (cause instanceof ImageError && cause.at === 'invalid' && isNew)
+    else if (this.#latest.has(name) && !this.#closing.signal.aborted) this.#warn(name, `${error.code} ${meant}`, cause);
+    if (cause instanceof ImageError && cause.at === 'invalid' && this.#refused.get(name)?.error !== cause)
       this.#refused.set(name, { error: cause, meant, until: performance.now() + refusedMs });
     if (this.#misses.size >= mostMisses) this.#misses.clear();
     this.#misses.set(name, { error, until: performance.now() + (this.#options.missMs ?? defaultMissMs) });
     return error;
+  }
+
+  #warn(name: string, problem: string, cause: unknown): void {
+    if (this.#warned.get(name) === problem) return;
+    this.#warned.set(name, problem);
+    this.#options.warn(`look for a newer image of the lambda ${name}, ignoring: the one that is here goes on`, cause);
   }
 
   /** Takes over the record's retention. */
@@ -177,7 +182,7 @@ export class OciRegistry implements KeptRegistry {
   #drop(name: string, image: string): void {
     const latest = this.#latest.get(name);
     this.#latest.delete(name);
-    this.#refused.delete(name);
+    for (const problems of [this.#refused, this.#warned]) problems.delete(name);
     this.#options.images.forget(image);
     if (latest !== undefined) this.#options.images.release(latest.record);
   }
@@ -203,5 +208,5 @@ function prefixOf(url: string): string {
 }
 
 function repositoryOf(image: string): string {
-  return image.slice(image.indexOf('/') + 1).replace(/:latest$/, '');
+  return image.slice(image.indexOf('/') + 1);
 }

@@ -146,8 +146,11 @@ test('a registry that is down takes nothing away; that is said, and waited for o
   const code = await registry.resolve('hello');
   await server.close();
   assert.equal(await registry.resolve('hello'), code);
-  assert.equal(registry.resolve('hello'), code);
-  assert.match(warnings[0] ?? '', /^look for a newer image of the lambda hello, ignoring: the one that is here goes on$/);
+  for (let looks = 0; looks < 3; looks++) {
+    assert.equal(registry.resolve('hello'), code);
+    await setImmediate();
+  }
+  assert.deepEqual(warnings, ['look for a newer image of the lambda hello, ignoring: the one that is here goes on']);
 });
 
 test('a registry that says nothing is waited for only so long', async (t) => {
