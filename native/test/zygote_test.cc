@@ -1,7 +1,6 @@
 // Forks of a real zygote, without an interpreter: what a leaf is, seen from the host, and how it lives and ends.
 #include <fcntl.h>
 #include <sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
