@@ -139,8 +139,9 @@ export class DockerBackend implements Backend {
     return pool;
   }
 
-  #imagePool(image: Image, { code, entry }: SandboxSpec): Pool {
-    const file = entry.file ?? 'f.py';
+  #imagePool(image: Image, { code, entry, environment }: SandboxSpec): Pool {
+    const own = image.config.environment.findLast((variable) => variable.startsWith('OL_ENTRY_FILE='));
+    const file = entry.file ?? environment.OL_ENTRY_FILE ?? own?.slice('OL_ENTRY_FILE='.length) ?? 'f.py';
     const key = `${code.digest} ${file}`;
     const pool = this.#imagePools.get(key) ?? this.#newImagePool(image, file);
     this.#imagePools.delete(key);

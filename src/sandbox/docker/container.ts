@@ -93,7 +93,8 @@ export class Container implements Sandbox, DialogueOwner {
     if (this.#state !== 'ready') return false;
     this.#holds++;
     this.#adopt(spec);
-    linkTree(spec.code.dir, this.#options.box.code).then(
+    const { dir } = spec.code; // '': it is in the image
+    (dir === '' ? Promise.resolve() : linkTree(dir, this.#options.box.code)).then(
       () => this.#release(),
       (cause: unknown) => this.#fail(new WorkerError('start-failed', { cause })),
     );

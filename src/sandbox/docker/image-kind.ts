@@ -25,7 +25,7 @@ export async function imageKind({ reference, config }: Image, file: string, opti
   const { images, containers, python, binds, limits } = options;
   const { volumes } = await images.present(reference).catch(blame);
   const base = { image: reference, volumes, binds };
-  const unstarted = { ...base, argv: undefined, environment: [], directory: '', limits, uid: 0, runtime: '', labels: {} };
+  const unstarted = { ...base, argv: ['nothing'], environment: [], directory: '', limits, uid: 0, runtime: '', labels: {} };
   const directory = await containers.probing(unstarted, async (probe) => {
     const found = await first(
       ['/handler', posix.resolve('/', config.workingDir)].map((at) => posix.join(at, file)),

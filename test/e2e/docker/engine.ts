@@ -1,4 +1,5 @@
 // A real Docker engine for the tests that need one: a dockerd of this process's own, without bridge and iptables, ended with it.
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,6 +21,10 @@ export interface DockerEngine {
   readonly socket: string;
   /** Asks its API; the answer parsed. */
   ask<T = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T>;
+  /** Makes an image of a directory, with these lines of a Dockerfile. */
+  image(name: string, tag: string, directory: string, changes: readonly string[]): Promise<void>;
+  /** Sends one to the registry that its name begins with, and forgets it. */
+  push(name: string, tag: string): Promise<void>;
   /** Ends the daemon; with SIGKILL what it has started stays. */
   stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Starts it again. */
@@ -52,6 +57,19 @@ async function started(): Promise<Started> {
       const text = await body.text();
       if (statusCode >= 400) throw new Error(`${method} ${path}: ${statusCode} ${text}`);
       return (text === '' ? undefined : JSON.parse(text)) as T;
+    },
+    image: async (repo, tag, directory, changes) => {
+      const tar = spawn('tar', ['-C', directory, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const query = new URLSearchParams({ fromSrc: '-', repo, tag });
+      for (const line of changes) query.append('changes', line);
+      const { body } = await pool.request({ method: 'POST', path: `/images/create?${query}`, body: tar.stdout });
+      assert.doesNotMatch(await body.text(), /"error"/);
+    },
+    push: async (name, tag) => {
+      const headers = { 'x-registry-auth': Buffer.from('{}').toString('base64') };
+      const { body } = await pool.request({ method: 'POST', path: `/images/${name}/push?tag=${tag}`, headers });
+      assert.doesNotMatch(await body.text(), /"error"/);
+      await (await pool.request({ method: 'DELETE', path: `/images/${name}:${tag}` })).body.dump();
     },
     stop: (signal) => daemon.stop(signal),
     start: () => daemon.start(),
