@@ -25,8 +25,8 @@ export interface DockerEngine {
   image(name: string, tag: string, directory: string, changes: readonly string[]): Promise<void>;
   /** Sends one to the registry that its name begins with, and forgets it. */
   push(name: string, tag: string): Promise<void>;
-  /** Ends the daemon; with SIGKILL what it has started stays. */
-  stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Ends it, and with it what it has started. */
+  stop(): Promise<void>;
   /** Starts it again. */
   start(): Promise<void>;
 }
@@ -71,11 +71,11 @@ async function started(): Promise<Started> {
       assert.doesNotMatch(await body.text(), /"error"/);
       await (await pool.request({ method: 'DELETE', path: `/images/${name}:${tag}` })).body.dump();
     },
-    stop: (signal) => daemon.stop(signal),
+    stop: () => daemon.stop(),
     start: () => daemon.start(),
     close: async () => {
       await pool.close();
-      await daemon.stop('SIGTERM');
+      await daemon.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -119,11 +119,11 @@ class Daemon {
     });
   }
 
-  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  async stop(): Promise<void> {
     const daemon = this.#process;
     if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
     const ended = once(daemon, 'exit');
-    daemon.kill(signal);
+    daemon.kill();
     await ended;
   }
 }

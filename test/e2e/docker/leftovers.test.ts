@@ -53,7 +53,7 @@ test('without an engine a call is 503 and says so; when it is back calls are ans
   const engine = await dockerEngine();
   const worker = await started(t, { lambdas: { who, echo } });
   assert.equal((await worker.call('who', {})).status, 200);
-  await engine.stop('SIGTERM');
+  await engine.stop();
   for (let calls = 0; calls < 2; calls++) {
     const answer = await worker.call('echo', {});
     const { error } = answer.json<{ error: { code: string; message: string } }>();
