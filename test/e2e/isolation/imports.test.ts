@@ -70,7 +70,7 @@ test('a zygote that serves and then does not is given up: what it was asked for 
   for (const [name, , reason] of liars) {
     await burst(worker, name);
     for (let calls = 0; !worker.log.some((entry) => entry.lambda === name && gone.test(entry.msg)); calls++) {
-      assert.ok(calls < 1000);
+      assert.ok(calls < 50_000);
       for (const { status } of await Promise.all([worker.call(name, {}), worker.call(name, {})]))
         assert.ok(status === 200 || status === 503);
     }
@@ -144,7 +144,7 @@ test(
     const worker = await startWorker(t, { lambdas: { tries: lambda(attempts) }, config });
     await burst(worker, 'tries');
     for (let rounds = 0; !worker.log.some(({ msg }) => gone.test(msg)); rounds++) {
-      assert.ok(rounds < 1000);
+      assert.ok(rounds < 50_000);
       await Promise.all([worker.call('tries', {}), worker.call('tries', {})]);
     }
     const said = (start: string): string[] =>
