@@ -80,6 +80,8 @@ export class SockBackend implements Backend {
 
   create(spec: SandboxSpec): Sandbox {
     if (this.#closed) throw new WorkerError('draining');
+    if (spec.code.image !== undefined)
+      throw new WorkerError('code-invalid', { detail: 'it is an image, which "sandbox": "docker" runs, and "sock" does not yet' });
     const own = this.#own.find(spec);
     if (own !== undefined) return own.create(spec);
     const runtime = this.#choice.of(spec);

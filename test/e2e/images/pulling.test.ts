@@ -258,6 +258,8 @@ test('lambdas are images of a registry: a moved tag takes over, and a registry t
   const look = (name: string) => worker.call('', undefined, { path: `/registry/${name}/config`, method: 'GET' });
   assert.equal((await look('hello')).status, 200);
   assert.equal((await look('other')).status, 404);
+  const called = await worker.call('hello', {});
+  assert.deepEqual([called.status, called.json<{ error: { code: string } }>().error.code], [500, 'code-invalid'], called.text);
   await registry.copy(`oci:${layout}:two`, `docker://${registry.host}/team/hello:latest`);
   await look('hello');
   await worker.logged(
