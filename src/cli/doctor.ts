@@ -1,6 +1,7 @@
 // `worker doctor`: looks at this machine and says what works for the worker, what does not, and how to mend it. Changes nothing.
 import { existsSync } from 'node:fs';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../config/load.ts';
+import { inColour } from './colour.ts';
 import { cgroupChecks } from './doctor/cgroups.ts';
 import { dockerChecks } from './doctor/docker.ts';
 import { type Finding, missing, ok } from './doctor/finding.ts';
@@ -24,9 +25,8 @@ export interface DoctorOptions {
 export async function doctor(options: DoctorOptions): Promise<number> {
   const { config, finding } = configOf(options.configFile);
   const findings = [finding, ...(await examine(thisHost(), config))];
-  const { stdout } = process;
-  const colours = stdout.isTTY && process.env.NO_COLOR === undefined;
-  stdout.write(options.format === 'json' ? `${JSON.stringify(findings, undefined, 2)}\n` : table(findings, colours ? 'colour' : 'plain'));
+  const text = options.format === 'json' ? `${JSON.stringify(findings, undefined, 2)}\n` : table(findings, inColour() ? 'colour' : 'plain');
+  process.stdout.write(text);
   return findings.some(({ state }) => state === 'missing') ? 1 : 0;
 }
 

@@ -1,6 +1,7 @@
 // `worker status`: whether a worker runs and takes calls, from the worker itself.
 import type colors from 'picocolors';
 import { ask } from './client.ts';
+import { inColour } from './colour.ts';
 import { exit, Failure } from './failure.ts';
 import { holderOf } from './holder.ts';
 import { type Place, type PlaceOptions, placeOf } from './place.ts';
@@ -26,7 +27,7 @@ export async function status(options: StatusOptions): Promise<number> {
   if (options.json) process.stdout.write(`${JSON.stringify({ state, worker_dir: place.workerDir, ...found }, undefined, 2)}\n`);
   else {
     const { default: colors } = await import('picocolors');
-    process.stdout.write(told(place, found, colors.createColors(process.stdout.isTTY && process.env.NO_COLOR === undefined)));
+    process.stdout.write(told(place, found, colors.createColors(inColour())));
   }
   return codes[state];
 }

@@ -41,7 +41,12 @@ export function ground(owner: Owner): Ground {
   const dir = mkdtempSync(join(tmpdir(), 'sock-cli-'));
   chmodSync(dir, 0o755);
   const runAs = (args: readonly string[], user: { uid?: number; gid?: number }): Ran => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { cwd: dir, encoding: 'utf8', ...user });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+      cwd: dir,
+      encoding: 'utf8',
+      env: { ...process.env, CI: 'true' },
+      ...user,
+    });
     return { exit: status, stdout, stderr };
   };
   const run = (args: readonly string[]): Ran => runAs(args, {});

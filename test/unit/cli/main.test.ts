@@ -53,7 +53,7 @@ test('worker status loads neither the schema of the config nor any other command
     const { result } = JSON.parse(readFileSync(join(env.NODE_V8_COVERAGE, file), 'utf8')) as { result: { url: string }[] };
     return result.flatMap(({ url }) => /(?:dist\/src|node_modules)\/([^/]+\/[^.]*)\.c?js$/.exec(url)?.[1] ?? []);
   });
-  const own = ['argv', 'client', 'completion/shells', 'failure', 'holder', 'main', 'new/runtimes', 'place', 'program', 'status'];
+  const own = ['argv', 'client', 'colour', 'completion/shells', 'failure', 'holder', 'main', 'new/runtimes', 'place', 'program', 'status'];
   assert.deepEqual(loaded.filter((file) => !file.startsWith('commander/')).sort(), [
     ...own.map((file) => `cli/${file}`),
     'config/docker-socket',

@@ -26,7 +26,7 @@ const server = (engine: string) => `
     '/stop': (exchange) => { exchange.reply(200, [], 'stopping'); listening.stopAccepting(); setImmediate(() => listening.closeAll()); },
   };
   const listening = await chooseEngine(() => {}, { prefer: '${engine}' }).listen({ host: '127.0.0.1', port: 0, handler: (exchange) => does[exchange.path](exchange) });
-  console.log(listening.port);
+  console.log(String(listening.port));
 `;
 
 async function serverProcess(t: TestContext, engine: string) {
