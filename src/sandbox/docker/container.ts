@@ -14,7 +14,6 @@ import { linkTree } from './link-tree.ts';
 
 export interface ContainerOptions {
   readonly id: string;
-  readonly start: 'standby' | 'spawned';
   readonly containers: Containers;
   readonly box: Box;
   /** Makes it at the engine; its id there. */
@@ -24,7 +23,7 @@ export interface ContainerOptions {
   /** Its first request has its answer. */
   onStarted(): void;
   /** Nothing of it is left, or nothing that could be removed now. `error`: how it ended. */
-  onGone(container: Container, error: WorkerError): void;
+  onGone(error: WorkerError): void;
   /** The engine does not answer. */
   onLost(): void;
   log(text: string, cause: unknown): void;
@@ -47,10 +46,8 @@ export class Container implements Sandbox, DialogueOwner {
   #spec: SandboxSpec | undefined;
   #state: 'starting' | 'ready' | 'over' = 'starting';
   #wasReady = false;
-  /** It ends because it is to. */
-  #closing = false;
-  /** Why it is over. */
-  #why = '';
+  /** Why it is over; undefined when it was told to end. */
+  #why: string | undefined;
   /** The engine's name for it. */
   #name: string | undefined;
   #socket: Socket | undefined;
@@ -69,7 +66,7 @@ export class Container implements Sandbox, DialogueOwner {
   /** `spec`: undefined for a standby. */
   constructor(options: ContainerOptions, spec: SandboxSpec | undefined) {
     this.id = options.id;
-    this.start = options.start;
+    this.start = spec === undefined ? 'standby' : 'spawned';
     this.#options = options;
     if (spec !== undefined) this.#adopt(spec);
     this.closed = this.#live();
@@ -124,8 +121,7 @@ export class Container implements Sandbox, DialogueOwner {
   }
 
   close(): Promise<void> {
-    if (this.#state !== 'over') this.#closing = true;
-    this.#end('');
+    this.#end(undefined);
     return this.closed;
   }
 
@@ -171,11 +167,11 @@ export class Container implements Sandbox, DialogueOwner {
     this.#end('it could not be started');
     this.#dialogue.flush();
     this.#dialogue.end(error);
-    if (!this.#closing) this.#spec?.onDeath();
+    if (this.#why !== undefined) this.#spec?.onDeath();
     const left = (cause: unknown): void => this.#trouble('remove what is left of a container, ignoring', cause);
     if (this.#name !== undefined) await containers.remove(this.#name).catch(left);
     await box.remove().catch(left);
-    onGone(this, error);
+    onGone(error);
   }
 
   /** From nothing to its end; how it ended. */
@@ -193,7 +189,7 @@ export class Container implements Sandbox, DialogueOwner {
       await containers.start(this.#name);
       this.#mark('start');
       await this.#isOver;
-      if (this.#closing) return died();
+      if (this.#why === undefined) return died();
       const { code, oom } = await containers.end(this.#name);
       await output.ended;
       return this.#death(code, oom);
@@ -225,7 +221,7 @@ export class Container implements Sandbox, DialogueOwner {
   }
 
   /** Called once or more; the first reason counts. */
-  #end(why: string): void {
+  #end(why: string | undefined): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#why = why;

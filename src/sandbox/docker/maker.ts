@@ -27,14 +27,13 @@ export interface Uids {
 }
 
 export interface Making {
-  readonly start: 'standby' | 'spawned';
   /** Undefined for a standby. */
   readonly spec: SandboxSpec | undefined;
   /** Whether its code comes from outside of its image. */
   readonly takesCode: boolean;
   onReady(): void;
   onStarted(): void;
-  onGone(container: Container, error: WorkerError): void;
+  onGone(error: WorkerError): void;
 }
 
 export class Maker {
@@ -52,7 +51,7 @@ export class Maker {
   }
 
   /** Throws start-failed when there is no uid left. */
-  make(source: KindSource, { start, spec, takesCode, onReady, onStarted, onGone }: Making): Container {
+  make(source: KindSource, { spec, takesCode, onReady, onStarted, onGone }: Making): Container {
     const { containers, boxes, uids, limits, runtime, onLost, log } = this.#options;
     const uid = uids.take(1);
     if (uid === undefined) throw new WorkerError('start-failed', { cause: new Error('this worker has no uid left for another container') });
@@ -63,7 +62,6 @@ export class Maker {
     const container = new Container(
       {
         id,
-        start,
         containers,
         box,
         create: () =>
@@ -73,10 +71,10 @@ export class Maker {
           }),
         onReady,
         onStarted,
-        onGone: (gone, error) => {
-          this.#live.delete(gone);
+        onGone: (error) => {
+          this.#live.delete(container);
           uids.give(uid, 1);
-          onGone(gone, error);
+          onGone(error);
         },
         onLost,
         log: (text, cause) => log('warn', text, cause),

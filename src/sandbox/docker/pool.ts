@@ -60,7 +60,7 @@ export class Pool {
       this.refill();
       throw new WorkerError('force-start-unmet', { detail: 'no standby is waiting' });
     }
-    return standby ?? this.#make('spawned', spec, () => this.refill());
+    return standby ?? this.#make(spec, () => this.refill());
   }
 
   status(): PoolStatus {
@@ -88,21 +88,20 @@ export class Pool {
 
   #beginStandby(onReady: () => void): Container | undefined {
     if (this.#closed || this.#retry !== undefined || !this.#options.mayWait()) return undefined;
-    return this.#make('standby', undefined, () => {
+    return this.#make(undefined, () => {
       this.#retryMs = retryMs.first;
       onReady();
     });
   }
 
-  #make(start: 'standby' | 'spawned', spec: SandboxSpec | undefined, onReady: () => void): Container {
+  #make(spec: SandboxSpec | undefined, onReady: () => void): Container {
     const { maker, kind, takesCode } = this.#options;
     const container = maker.make(kind, {
-      start,
       spec,
       takesCode,
       onReady,
       onStarted: () => this.refill(),
-      onGone: (_, error) => this.#gone(container, error),
+      onGone: (error) => this.#gone(container, error),
     });
     this.#containers.add(container);
     return container;
