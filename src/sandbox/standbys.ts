@@ -53,9 +53,11 @@ export class Standbys<T extends Standby> {
     return this.#coming.size;
   }
 
-  /** The newest: its memory is the warmest. */
-  take(): T | undefined {
-    return this.#ready.pop();
+  /** The newest that takes its lambda: its memory is the warmest. Those that do not have ended, and are removed already. */
+  take(takes: (standby: T) => boolean): T | undefined {
+    let standby = this.#ready.pop();
+    while (standby !== undefined && !takes(standby)) standby = this.#ready.pop();
+    return standby;
   }
 
   /** It has died. */

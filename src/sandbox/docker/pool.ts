@@ -55,7 +55,7 @@ export class Pool {
     this.#standbys.noteColdStart();
     if (spec.cold === 'forked') throw new WorkerError('force-start-unmet', { detail: 'containers are not forked' });
     // A standby has the limits of all.
-    const standby = spec.cold !== 'spawned' && spec.limits === undefined ? this.#standby(spec) : undefined;
+    const standby = spec.cold !== 'spawned' && spec.limits === undefined ? this.#standbys.take((waiting) => waiting.take(spec)) : undefined;
     if (standby === undefined && spec.cold === 'standby') {
       this.refill();
       throw new WorkerError('force-start-unmet', { detail: 'no standby is waiting' });
@@ -78,12 +78,6 @@ export class Pool {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#standbys.close();
-  }
-
-  #standby(spec: SandboxSpec): Container | undefined {
-    for (let container = this.#standbys.take(); container !== undefined; container = this.#standbys.take())
-      if (container.take(spec)) return container;
-    return undefined; // those that have ended are on their way to #gone
   }
 
   #beginStandby(onReady: () => void): Container | undefined {

@@ -169,17 +169,16 @@ export class Pool implements LeafOwner {
   // ---- ways to start
 
   #standby(spec: SandboxSpec): Leaf | undefined {
-    for (let leaf = this.#standbys.take(); leaf !== undefined; leaf = this.#standbys.take()) {
+    const standby = this.#standbys.take((leaf) => {
       try {
-        if (!leaf.attach(spec)) continue; // it has died; gone() follows
+        return leaf.attach(spec); // gone() follows when it has died
       } catch (cause) {
         void leaf.close(); // gone() follows
         throw new WorkerError('start-failed', { cause });
       }
-      this.#starting.set(leaf, performance.now());
-      return leaf;
-    }
-    return undefined;
+    });
+    if (standby !== undefined) this.#starting.set(standby, performance.now());
+    return standby;
   }
 
   #beginStandby(ready: () => void): Leaf | undefined {
