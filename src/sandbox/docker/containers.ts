@@ -13,10 +13,6 @@ export interface Ended {
   readonly oom: boolean;
 }
 
-export interface Probe {
-  exists(path: string): Promise<boolean>;
-}
-
 export class Containers {
   readonly #engine: Engine;
   readonly #worker: string;
@@ -92,19 +88,18 @@ export class Containers {
   }
 
   /** Looks into the files of a container that is never started. */
-  async probing<T>(plan: ContainerPlan, look: (probe: Probe) => Promise<T>): Promise<T> {
+  async probing<T>(plan: ContainerPlan, look: (exists: (file: string) => Promise<boolean>) => Promise<T>): Promise<T> {
     const id = await this.create(plan);
     try {
-      return await look({
-        exists: (file) =>
-          this.#engine.head(path(id, 'archive'), { query: { path: file }, attempt: 'look for a file in an image' }).then(
-            () => true,
-            (error) => {
-              ignoreAbsent(error);
-              return false;
-            },
-          ),
-      });
+      return await look((file) =>
+        this.#engine.call('HEAD', path(id, 'archive'), { query: { path: file }, attempt: 'look for a file in an image' }).then(
+          () => true,
+          (error) => {
+            ignoreAbsent(error);
+            return false;
+          },
+        ),
+      );
     } finally {
       await this.remove(id);
     }

@@ -54,13 +54,6 @@ export class Engine {
     return (String(headers['content-type']).startsWith('application/json') && text !== '' ? JSON.parse(text) : undefined) as T;
   }
 
-  /** The headers of an answer without a body. */
-  async head(path: string, request: EngineRequest): Promise<Readonly<Record<string, unknown>>> {
-    const { headers, body } = await this.#ask('HEAD', path, request);
-    await body.dump();
-    return headers;
-  }
-
   /** An answer that comes bit by bit, for as long as it takes. */
   async stream(method: Method, path: string, request: EngineRequest): Promise<Readable> {
     return (await this.#ask(method, path, request)).body;

@@ -4,7 +4,7 @@ import { WorkerError } from '../../errors.ts';
 import type { Program } from '../../runtime/runtime.ts';
 import type { Image, SandboxLimits } from '../sandbox.ts';
 import type { Bind } from './container-plan.ts';
-import type { Containers, Probe } from './containers.ts';
+import type { Containers } from './containers.ts';
 import { EngineRefused } from './engine.ts';
 import type { Images } from './images.ts';
 import { type Kind, kindOf } from './kinds.ts';
@@ -26,22 +26,22 @@ export async function imageKind({ reference, config }: Image, file: string, opti
   const { volumes } = await images.present(reference).catch(blame);
   const base = { image: reference, volumes, binds };
   const unstarted = { ...base, argv: ['nothing'], environment: [], directory: '', limits, uid: 0, runtime: '', labels: {} };
-  const directory = await containers.probing(unstarted, async (probe) => {
+  const directory = await containers.probing(unstarted, async (exists) => {
     const found = await first(
       ['/handler', posix.resolve('/', config.workingDir)].map((at) => posix.join(at, file)),
-      probe,
+      exists,
     );
     const path = config.environment.find((variable) => variable.startsWith('PATH='))?.slice('PATH='.length) ?? places;
     const pythons = path.split(':').map((at) => posix.join('/', at, 'python3'));
-    return found !== undefined && (await first(pythons, probe)) !== undefined ? found.slice(0, -file.length - 1) || '/' : undefined;
+    return found !== undefined && (await first(pythons, exists)) !== undefined ? found.slice(0, -file.length - 1) || '/' : undefined;
   });
   if (directory === undefined)
     throw new WorkerError('code-invalid', { detail: `the image has no python3 with ${file} in /handler or in its working directory` });
   return kindOf({ ...python, argv: [...python.argv, directory] }, base);
 }
 
-async function first(paths: readonly string[], probe: Probe): Promise<string | undefined> {
-  for (const path of paths) if (await probe.exists(path)) return path;
+async function first(paths: readonly string[], exists: (path: string) => Promise<boolean>): Promise<string | undefined> {
+  for (const path of paths) if (await exists(path)) return path;
   return undefined;
 }
 
