@@ -9,18 +9,11 @@ export type Credentials =
   | { readonly identityToken: string };
 
 export interface ImageDetails {
-  readonly workingDir: string;
   readonly volumes: readonly string[];
-  /** NAME=value. */
-  readonly environment: readonly string[];
 }
 
 interface Inspected {
-  readonly Config?: {
-    readonly WorkingDir?: string;
-    readonly Volumes?: Readonly<Record<string, unknown>> | null;
-    readonly Env?: readonly string[] | null;
-  } | null;
+  readonly Config?: { readonly Volumes?: Readonly<Record<string, unknown>> | null } | null;
 }
 
 export class Images {
@@ -39,7 +32,7 @@ export class Images {
     try {
       const attempt = `look for the image ${reference}`;
       const { Config } = await this.#engine.call<Inspected>('GET', `/images/${reference}/json`, { attempt });
-      return { workingDir: Config?.WorkingDir ?? '', volumes: Object.keys(Config?.Volumes ?? {}), environment: Config?.Env ?? [] };
+      return { volumes: Object.keys(Config?.Volumes ?? {}) };
     } catch (error) {
       if (error instanceof EngineRefused && error.status === 404) return undefined;
       throw error;
