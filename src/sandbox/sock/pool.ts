@@ -62,14 +62,16 @@ export class Pool implements LeafOwner {
   constructor(options: PoolOptions) {
     this.#options = options;
     const { nursery, runtime, standbys, maxSandboxes, own, log } = options;
-    const reserve = standbys.least + reserveForBursts;
     this.#keeper = new ZygoteKeeper({
       nursery,
-      program: runtime.program,
-      slots: { reserve, most: Math.min(maxSandboxes + standbys.most + reserveForBursts, mostSlots) },
-      confined: own?.confined,
+      plan: {
+        program: runtime.program,
+        reserve: standbys.least + reserveForBursts,
+        most: Math.min(maxSandboxes + standbys.most + reserveForBursts, mostSlots),
+        confined: own?.confined,
+        onLine: own?.onLine,
+      },
       replace: own === undefined,
-      onLine: own?.onLine,
       onServing: () => {
         own?.onServing();
         this.#standbys.refillSoon();

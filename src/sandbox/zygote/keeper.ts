@@ -1,17 +1,12 @@
 // Keeps one zygote serving: when it is gone, starts another, if it is one that must be there.
-import type { Program } from '../../runtime/runtime.ts';
-import type { Nursery } from './nursery.ts';
-import type { Confinement, Zygote } from './zygote.ts';
+import type { Nursery, ZygotePlan } from './nursery.ts';
+import type { Zygote } from './zygote.ts';
 
 export interface KeeperOptions {
   readonly nursery: Nursery;
-  readonly program: Program;
-  readonly slots: { readonly reserve: number; readonly most: number };
-  readonly confined: Confinement | undefined;
+  readonly plan: Omit<ZygotePlan, 'onServing' | 'onGone'>;
   /** Whether another takes its place when it is gone. */
   readonly replace: boolean;
-  /** What it writes; undefined: the worker's log. */
-  readonly onLine: ((line: string) => void) | undefined;
   onServing(): void;
   /** What was forked from it may live on, but nothing more is forked from it. */
   onGone(reason: string): void;
@@ -71,13 +66,10 @@ export class ZygoteKeeper {
   }
 
   #start(): void {
-    const { nursery, program, slots, confined, onLine } = this.#options;
+    const { nursery, plan } = this.#options;
     try {
       const zygote = nursery.make({
-        program,
-        ...slots,
-        confined,
-        onLine,
+        ...plan,
         onServing: (served) => {
           if (this.#state.at !== 'starting') return;
           this.#state = { at: 'serving', zygote: served };
