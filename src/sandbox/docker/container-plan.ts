@@ -1,4 +1,5 @@
 // What the engine is asked for when a container is to be made: pure, so that a test can read what confines it.
+import { rlimits, scratchInodes } from '../bounds.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 
 /** A directory or file of the host that the container sees, read-only. */
@@ -22,16 +23,12 @@ export interface ContainerPlan {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Those of the sock backend's sandboxes. */
-const rlimits = { core: 0, nofile: 1024, memlock: 1 << 20, msgqueue: 819_200 } as const;
-
 /** The body of POST /containers/create. */
 export function createBody({ image, argv, environment, directory, binds, volumes, limits, uid, runtime, labels }: ContainerPlan): object {
   const { memoryBytes, swapBytes, processes, cpuPercent, tmpBytes } = limits;
-  const inodes = Math.max(1024, Math.floor(tmpBytes / 4096));
   const targets = binds.map(([, target]) => target);
   // Its own, since runc gives a tmpfs the mode of the directory that is there in the image.
-  const scratch = `rw,exec,nosuid,nodev,size=${tmpBytes},nr_inodes=${inodes},mode=1777,uid=${uid},gid=${uid}`;
+  const scratch = `rw,exec,nosuid,nodev,size=${tmpBytes},nr_inodes=${scratchInodes(tmpBytes)},mode=1777,uid=${uid},gid=${uid}`;
   return {
     Image: image,
     ...(argv === undefined ? {} : { Entrypoint: argv, Cmd: [] }),

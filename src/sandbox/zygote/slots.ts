@@ -2,6 +2,7 @@
 // A slot is used again when its sandbox is gone; what the sandbox could have left in it is made anew, off every request's path.
 import { closeSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { scratchInodes } from '../bounds.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
 import type { Native } from '../sock/native.ts';
@@ -180,7 +181,7 @@ export class Slots {
 }
 
 function scratchSize({ tmpBytes }: SandboxLimits): { bytes: number; inodes: number } {
-  return { bytes: tmpBytes, inodes: Math.max(1024, Math.floor(tmpBytes / 4096)) };
+  return { bytes: tmpBytes, inodes: scratchInodes(tmpBytes) };
 }
 
 /** Freezes or thaws what runs in a cgroup: 17 and 11 us. */

@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../../runtime/runtime.ts';
+import { rlimits } from '../bounds.ts';
 import { Lines } from '../channel/lines.ts';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Cgroups } from '../sock/cgroups.ts';
@@ -221,10 +222,10 @@ export class Zygote {
   #rlimits(): (readonly [number, number])[] {
     const { cgroups, confined, most } = this.#options;
     const limits: (readonly [number, number])[] = [
-      [rlimit.core, 0],
-      [rlimit.files, 1024],
-      [rlimit.locked, 1 << 20],
-      [rlimit.messages, 819_200],
+      [rlimit.core, rlimits.core],
+      [rlimit.files, rlimits.nofile],
+      [rlimit.locked, rlimits.memlock],
+      [rlimit.messages, rlimits.msgqueue],
     ];
     if (confined === undefined) return limits;
     const { memoryBytes, processes } = confined.limits;
