@@ -6,13 +6,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { echo, who } from '../lambdas.ts';
 import { startWorker, suiteOwner, type Worker, type WorkerOptions } from '../worker.ts';
-import { type DockerEngine, dockerEngine, needsDocker } from './engine.ts';
-
-interface Listed {
-  readonly Id: string;
-  readonly State: string;
-  readonly Labels: Readonly<Record<string, string>>;
-}
+import { type DockerEngine, dockerEngine, type Listed, needsDocker, standby } from './engine.ts';
 
 /** Tells what it finds around it. */
 const look = `import os
@@ -50,22 +44,16 @@ describe('containers', needsDocker, () => {
   };
   let engine: DockerEngine;
   let worker: Worker;
-  const containers = (label: string): Promise<Listed[]> => {
-    return engine.ask('GET', `/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`);
-  };
   const started = (options: WorkerOptions, more: object = {}): Promise<Worker> =>
     startWorker(owner, { ...options, config: { ...config, ...more, sandbox: 'docker', docker: { socket: engine.socket } } });
-  const standby = async (w: Worker): Promise<void> => {
-    for (let looks = 0; (await w.status<{ standbys: number }>()).standbys === 0; looks++) assert.ok(looks < 20_000, 'no standby');
-  };
 
   before(async () => {
     engine = await dockerEngine();
     worker = await started({ lambdas: { echo, who, look } });
-    const [node, native] = ['script', 'program'].map((name) => join(worker.registry, name));
-    for (const dir of [node, native]) mkdirSync(`${dir}`);
-    writeFileSync(join(`${node}`, 'index.mjs'), 'export default async (event) => ({ node: process.version, event });\n');
-    writeFileSync(join(`${native}`, 'f.bin'), '#!/bin/sh\necho "{\\"body\\": $1}"\n', { mode: 0o755 });
+    const [node, native] = [join(worker.registry, 'script'), join(worker.registry, 'program')];
+    for (const dir of [node, native]) mkdirSync(dir);
+    writeFileSync(join(node, 'index.mjs'), 'export default async (event) => ({ node: process.version, event });\n');
+    writeFileSync(join(native, 'f.bin'), '#!/bin/sh\necho "{\\"body\\": $1}"\n', { mode: 0o755 });
   });
 
   test('a standby answers, and where there is none a container is started; nothing is forked', async () => {
@@ -96,7 +84,7 @@ describe('containers', needsDocker, () => {
 
   test('the engine holds a container to its limits', async () => {
     await worker.call('echo', {}, { start: 'spawned' });
-    const [listed] = await containers('sock-worker.lambda=echo');
+    const [listed] = await engine.containers('sock-worker.lambda=echo');
     const { HostConfig } = await engine.ask<{ HostConfig: Record<string, unknown> }>('GET', `/containers/${listed?.Id}/json`);
     const { Memory, MemorySwap, PidsLimit, CpuQuota, CpuPeriod, NetworkMode, ReadonlyRootfs, CapDrop } = HostConfig;
     assert.deepEqual([Memory, MemorySwap, PidsLimit, Number(CpuQuota) / Number(CpuPeriod)], [64 << 20, 64 << 20, 20, 0.5]);
@@ -123,8 +111,8 @@ describe('containers', needsDocker, () => {
 
   test('an idle container is paused, and nothing of it is left when the worker stops', async () => {
     const other = await started({ lambdas: { echo } }, { standbys: 0, max_standbys: 0, freeze_after_ms: 0 });
-    const its = (): Promise<Listed[]> =>
-      containers(`sock-worker.worker=${createHash('sha256').update(other.workerDir).digest('hex').slice(0, 12)}`);
+    const its = (): Promise<readonly Listed[]> =>
+      engine.containers(`sock-worker.worker=${createHash('sha256').update(other.workerDir).digest('hex').slice(0, 12)}`);
     await other.call('echo', {});
     for (let looks = 0; (await its())[0]?.State !== 'paused'; looks++) assert.ok(looks < 5000, JSON.stringify(await its()));
     assert.deepEqual((await other.call('echo', { a: 1 })).json(), { a: 1 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { Pool } from 'undici';
-import { needsRoot } from '../worker.ts';
+import { needsRoot, type Worker } from '../worker.ts';
 
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 const there = spawnSync('dockerd', ['--version'], { env }).status === 0;
@@ -16,11 +16,24 @@ const there = spawnSync('dockerd', ['--version'], { env }).status === 0;
 /** The options of a test that starts an engine: skipped where none can run. */
 export const needsDocker = there ? needsRoot : { skip: 'needs dockerd (apt-get install docker.io)' };
 
+/** A container, as far as tests look at it. */
+export interface Listed {
+  readonly Id: string;
+  readonly State: string;
+}
+
+/** Resolves when a container waits for a lambda. */
+export async function standby(worker: Worker): Promise<void> {
+  for (let looks = 0; (await worker.status<{ standbys: number }>()).standbys === 0; looks++) assert.ok(looks < 20_000, 'no standby');
+}
+
 export interface DockerEngine {
   /** The path of its unix socket. */
   readonly socket: string;
   /** Asks its API; the answer parsed. */
   ask<T = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T>;
+  /** The containers with this label, running or not. */
+  containers(label: string): Promise<readonly Listed[]>;
   /** Makes an image of a directory, with these lines of a Dockerfile. */
   image(name: string, tag: string, directory: string, changes: readonly string[]): Promise<void>;
   /** Sends one to the registry that its name begins with, and forgets it. */
@@ -50,14 +63,16 @@ async function started(): Promise<Started> {
   const daemon = new Daemon(dir);
   await daemon.start();
   const pool = new Pool('http://docker', { socketPath: daemon.socket });
+  const ask = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T> => {
+    const { statusCode, body } = await pool.request({ method, path });
+    const text = await body.text();
+    if (statusCode >= 400) throw new Error(`${method} ${path}: ${statusCode} ${text}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  };
   return {
     socket: daemon.socket,
-    ask: async <T>(method: 'GET' | 'POST' | 'DELETE', path: string) => {
-      const { statusCode, body } = await pool.request({ method, path });
-      const text = await body.text();
-      if (statusCode >= 400) throw new Error(`${method} ${path}: ${statusCode} ${text}`);
-      return (text === '' ? undefined : JSON.parse(text)) as T;
-    },
+    ask,
+    containers: (label) => ask('GET', `/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`),
     image: async (repo, tag, directory, changes) => {
       const tar = spawn('tar', ['-C', directory, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
       const query = new URLSearchParams({ fromSrc: '-', repo, tag });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { needsRegistry, type RealRegistry, realRegistry } from '../images/real-registry.ts';
 import { startWorker, suiteOwner, type Worker } from '../worker.ts';
-import { type DockerEngine, dockerEngine, needsDocker } from './engine.ts';
+import { type DockerEngine, dockerEngine, needsDocker, standby } from './engine.ts';
 import { pythonRoot } from './python-root.ts';
 
 const greet = `import os
@@ -54,7 +54,7 @@ describe('images on docker', { ...needsRegistry(), ...needsDocker }, () => {
     const said = { greeting: 'good-day', from: '/app/f.py', data: true };
     assert.deepEqual([first.status, first.headers['x-start-class'], first.json()], [200, 'spawned', { hello: 'a', ...said }]);
     assert.deepEqual((await worker.call('greet', { name: 'b' }, { start: 'warm' })).json(), { hello: 'b', ...said });
-    for (let looks = 0; (await worker.status<{ standbys: number }>()).standbys === 0; looks++) assert.ok(looks < 20_000, 'no standby');
+    await standby(worker);
     const third = await worker.call('greet', { name: 'c' }, { start: 'standby' });
     assert.deepEqual([third.status, third.headers['x-start-class'], third.json()], [200, 'standby', { hello: 'c', ...said }]);
   });

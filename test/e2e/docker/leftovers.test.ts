@@ -19,8 +19,7 @@ async function started(owner: Owner, options: WorkerOptions = {}): Promise<Worke
 }
 
 async function left(): Promise<number> {
-  const filters = encodeURIComponent(JSON.stringify({ label: ['sock-worker.worker'] }));
-  return (await (await dockerEngine()).ask<unknown[]>('GET', `/containers/json?all=1&filters=${filters}`)).length;
+  return (await (await dockerEngine()).containers('sock-worker.worker')).length;
 }
 
 test('what a killed worker has left is removed by the next one, also what never ends', needsDocker, async (t) => {
