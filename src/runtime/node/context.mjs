@@ -1,4 +1,5 @@
-// What f(event, context) is given beside the event. All of it is found out when it is asked for.
+// What f(event, context) is given beside the event. All of it is found out when it is asked for, yet it is an object like any other: it can be taken
+// apart, copied by a spread, said in JSON. (Behind a proxy, 0.1 us a call; accessors that each context has for its own take 1.6.)
 import { Reply } from './result.mjs';
 
 const levels = { error: 1, warning: 2, info: 3, debug: 4 };
@@ -10,6 +11,8 @@ export class Context {
 
   constructor(call) {
     this.#call = call;
+    // biome-ignore lint/correctness/noConstructorReturn: whoever makes one need not know
+    return new Proxy(this, plain);
   }
 
   get method() {
@@ -55,27 +58,44 @@ export class Context {
     return this.#call.stream;
   }
   /** Until the call has to be answered, at least 0. */
-  remainingMs() {
+  remainingMs = () => {
     const { deadline } = this.#call.info;
     return deadline === undefined ? Number.POSITIVE_INFINITY : Math.max(0, deadline - Number(process.hrtime.bigint()) / 1e6);
-  }
+  };
   /** An AbortSignal: nobody waits for the reply any more. */
   get signal() {
     return this.#call.signal;
   }
 
   /** What f returns to set status and headers. body: bytes, a string, something that makes either piece by piece, null, or what JSON can say. */
-  response(body, { status = 200, headers = {} } = {}) {
-    return new Reply(body, status, headers);
-  }
+  response = (body, { status = 200, headers = {} } = {}) => new Reply(body, status, headers);
 
   /** Writes to the lambda's log: level error, warning, info or debug. */
-  log(message, level = 'info') {
+  log = (message, level = 'info') => {
     const number = levels[level];
     if (number === undefined) throw new TypeError(`context.log: level must be one of ${Object.keys(levels).join(', ')}: ${String(level)}`);
     this.#call.log(typeof message === 'string' ? message : JSON.stringify(message), number);
+  };
+
+  /** What it tells of the request, without the body. */
+  toJSON() {
+    const { method, path, rawPath, query, headers, requestId, client } = this;
+    return { method, path, rawPath, query: [...query], headers, requestId, client };
+  }
+  [Symbol.for('nodejs.util.inspect.custom')]() {
+    return this.toJSON();
   }
 }
+
+const accessors = Object.entries(Object.getOwnPropertyDescriptors(Context.prototype)).flatMap(([name, { get }]) => (get ? [name] : []));
+const plain = {
+  get: (context, name) => context[name], // not on the proxy, which has no #call
+  ownKeys: (context) => [...accessors, ...Reflect.ownKeys(context)],
+  getOwnPropertyDescriptor: (context, name) =>
+    accessors.includes(name)
+      ? { value: context[name], enumerable: true, configurable: true }
+      : Reflect.getOwnPropertyDescriptor(context, name),
+};
 
 // An escape that is none stays as it is; bytes that are no UTF-8 become U+FFFD.
 function decoded(path) {

@@ -1,6 +1,5 @@
 """What f(event, context) is given beside the event. All of it is found out when it is asked for."""
 import io
-from collections.abc import Mapping
 from time import monotonic
 
 from http_text import decoded
@@ -95,8 +94,8 @@ class Context:
         self._exchange.log(str(message).encode('utf-8', 'replace'), number)
 
 
-class Headers(Mapping):
-    """Names in any case. Of a header that came repeatedly: [name] joins the values, get_all(name) lists them."""
+class Headers(dict):
+    """Names are lower-case, and found in any case. Of a header that came repeatedly: [name] joins the values, get_all(name) lists them."""
 
     __slots__ = ('_values',)
 
@@ -104,25 +103,21 @@ class Headers(Mapping):
         self._values = {}
         for name, value in pairs:
             self._values.setdefault(name.lower(), []).append(value)
+        super().__init__((name, ('; ' if name == 'cookie' else ', ').join(values)) for name, values in self._values.items())
 
-    def __getitem__(self, name):
-        name = name.lower()
-        return ('; ' if name == 'cookie' else ', ').join(self._values[name])
+    def __missing__(self, name):
+        if name in self:
+            return self[name.lower()]
+        raise KeyError(name)
+
+    def __contains__(self, name):
+        return super().__contains__(name) or isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
 
     def get_all(self, name):
         return list(self._values.get(name.lower(), ()))
-
-    def __iter__(self):
-        return iter(self._values)
-
-    def __len__(self):
-        return len(self._values)
-
-    def __contains__(self, name):
-        return isinstance(name, str) and name.lower() in self._values
-
-    def __repr__(self):
-        return f'Headers({dict(self)!r})'
 
 
 def body_file(exchange):

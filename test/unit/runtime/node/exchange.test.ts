@@ -43,6 +43,48 @@ test('what the context tells', async (t) => {
   assert.deepEqual([plain.method, plain.path, plain.rawPath, plain.q, plain.left], ['POST', '/', '', [], null]);
 });
 
+test('the context can be taken apart, copied, said in JSON and printed', async (t) => {
+  const leaf = lambda(
+    t,
+    `export const f = (event, context) => {
+      context.mine = 1;
+      const { log, response, ...rest } = context;
+      log('logged');
+      console.log(context);
+      return response({ keys: Object.keys(context), json: context, rest: [rest.path, rest.headers, rest.body.length, rest.remainingMs() > 0, rest.mine] }, { status: 201 });
+    };`,
+  );
+  const head = { path: '/a%20b', query: 'a=1&a=2', headers: [['x-a', '1']] as const };
+  leaf.begin(1, '{}', head);
+  const logged = await leaf.next();
+  assert.equal(logged?.payload.subarray(1).toString(), 'logged');
+  const reply = await leaf.reply(1);
+  const names = 'method path rawPath query headers requestId client body stream signal remainingMs response log'.split(' ');
+  assert.deepEqual(
+    [reply.status, JSON.parse(reply.text)],
+    [
+      201,
+      {
+        keys: [...names, 'mine'],
+        json: {
+          method: 'POST',
+          path: '/a b',
+          rawPath: '/a%20b',
+          query: [
+            ['a', '1'],
+            ['a', '2'],
+          ],
+          headers: { 'x-a': '1' },
+          requestId: 'id-1',
+          client: '',
+        },
+        rest: ['/a b', { 'x-a': '1' }, 2, true, 1],
+      },
+    ],
+  );
+  await leaf.stdout.has("path: '/a b'");
+});
+
 test('what may be returned, and what is sent for it', async (t) => {
   const leaf = lambda(
     t,

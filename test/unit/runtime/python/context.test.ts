@@ -49,6 +49,22 @@ test('what it tells of the request', async (t) => {
   ]);
 });
 
+test('its headers are a dict: to be said in JSON, copied, compared', async (t) => {
+  const leaf = await leafOf(
+    t,
+    `import json
+def f(event, context):
+  h = context.headers
+  h["X-Mine"] = "m"
+  return [json.loads(json.dumps(h)), h, {**h} == dict(h.items()) == h, h.get("COOKIE"), h["x-mine" if "x-mine" in h else "X-Mine"],
+          h.get("X-MINE"), "none" in h, 1 in h, h.get("None"), h.get(None, 2), isinstance(h, dict)]
+`,
+  );
+  const headers = { 'content-type': 'text/x', accept: 'a, b', cookie: 'c=1; d=2', 'X-Mine': 'm' };
+  const told = JSON.parse(String((await leaf.call({ head })).body));
+  assert.deepEqual(told, [headers, headers, true, 'c=1; d=2', 'm', null, false, false, null, 2, true]);
+});
+
 test('bytes of the path and the query that were sent as they are', async (t) => {
   const leaf = await leafOf(t, 'def f(event, c):\n  return [c.path, c.query]\n');
   const raw = Buffer.from('ü').toString('latin1'); // the worker gives each byte as a character
