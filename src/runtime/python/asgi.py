@@ -39,7 +39,7 @@ def _scope(exchange, state):
         'query_string': info.get('query', '').encode('latin-1', 'replace'),
         'root_path': decoded(info.get('root', '')),
         'headers': [(name.encode('latin-1', 'replace'), value.encode('latin-1', 'replace')) for name, value in headers],
-        'client': (info.get('client', ''), 0),
+        'client': (info['client'], 0) if info.get('client') else None,  # None: over a Unix socket
         'server': (name, port),
         'state': state.copy(),
         'extensions': {},

@@ -1,9 +1,11 @@
 """WSGI applications, by PEP 3333."""
+import re
 import sys
 
 from context import body_file
 from http_text import head, unquote
 
+_STATUS = re.compile('[1-9][0-9]{2}( [\t\x20-\x7e\x80-\xff]*)?')
 
 def serve(exchange, app, multithread):
     response = _Response(exchange)
@@ -35,7 +37,7 @@ class _Response:
                 exc_info = None  # it holds this frame, and this frame it
         elif self._head is not None:
             raise AssertionError('start_response was called a second time, without exc_info')
-        if not isinstance(status, str) or not status[:3].isdecimal() or status[3:4] not in (' ', ''):
+        if not isinstance(status, str) or not _STATUS.fullmatch(status):
             raise ValueError(f'the status given to start_response must be a str like "200 OK": {status!r}')
         self._head = head(int(status[:3]), headers)
         self._exchange.open(self._head)
@@ -101,8 +103,8 @@ def _environ(exchange, multithread):
 
 def server(forwarded_proto, host):
     """(scheme, name, port) as the client has asked for them."""
-    scheme = 'https' if forwarded_proto.strip().lower() == 'https' else 'http'
+    scheme = 'https' if forwarded_proto.partition(',')[0].strip().lower() == 'https' else 'http'
     name, colon, port = host.rpartition(':')
-    if not colon or not port.isdecimal():
+    if not colon or not port.isdecimal() or len(port) > 5:
         name, port = host, '443' if scheme == 'https' else '80'
     return scheme, name or 'localhost', int(port)

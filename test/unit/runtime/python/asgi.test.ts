@@ -59,9 +59,12 @@ test('bytes of the path and the query that were sent as they are', async (t) => 
   assert.equal(String((await leaf.call({ head: { path: `/${raw}`, query: raw } })).body), '/ü /ü ü');
 });
 
-test('the path of a lambda without more is its root and a slash', async (t) => {
-  const leaf = await leafOf(t, app(`${start}await send({"type": "http.response.body", "body": scope["path"].encode()})`));
-  assert.equal(String((await leaf.call({ head: { root: '/run/x', path: '' } })).body), '/run/x/');
+test('the path of a lambda without more is its root and a slash; over a Unix socket there is no address of the client', async (t) => {
+  const leaf = await leafOf(
+    t,
+    app(`${start}await send({"type": "http.response.body", "body": f'{scope["path"]} {scope["client"]}'.encode()})`),
+  );
+  assert.equal(String((await leaf.call({ head: { root: '/run/x', path: '', client: '' } })).body), '/run/x/ None');
 });
 
 test('a response in one piece, in several, and the head alone at once', async (t) => {

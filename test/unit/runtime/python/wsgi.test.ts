@@ -73,6 +73,22 @@ test('bytes of the path and the query that were sent as they are', async (t) => 
   assert.equal(String((await leaf.call({ head: { method: 'GET', path: `/${raw}`, query: raw } })).body), '/ü ü');
 });
 
+test('who was asked: the port and the scheme as they are told, or the usual ones', async (t) => {
+  const leaf = await leafOf(
+    t,
+    'def app(e, s):\n  s("200 OK", [])\n  return [" ".join((e["wsgi.url_scheme"], e["SERVER_NAME"], e["SERVER_PORT"])).encode()]\n',
+  );
+  const table: [host: string, proto: string, told: string][] = [
+    ['a.example', '', 'http a.example 80'],
+    ['[::1]', 'http', 'http [::1] 80'],
+    ['[::1]:81', 'HTTPS, http', 'https [::1] 81'],
+    [`a:${'1'.repeat(5000)}`, 'https', `https a:${'1'.repeat(5000)} 443`],
+    ['', 'http, https', 'http localhost 80'],
+  ];
+  for (const [host, proto, told] of table)
+    assert.equal(String((await leaf.call({ head: { headers: [['host', host], ['x-forwarded-proto', proto]] } })).body), told); // biome-ignore format: one line
+});
+
 // What follows `return`: the pieces that come of it.
 const bodies: Readonly<Record<string, readonly [body: string, pieces: readonly string[]]>> = {
   'a list': ['[b"a", b"b"]', ['ab']],
@@ -148,6 +164,8 @@ const faults: Readonly<Record<string, Fault>> = {
   'no start_response and nothing': { source: '  return []\n', message: /did not call start_response/ },
   'start_response twice': { source: `${start}${start}  return []\n`, message: /called a second time, without exc_info/ },
   'a status without a number': { source: '  s("OK", [])\n  return []\n', message: /must be a str like "200 OK": 'OK'/ },
+  'a status with a line break': { source: '  s("200 OK\\r\\nx: y", [])\n  return []\n', message: /must be a str like "200 OK": '200 OK/ },
+  'a status in other digits': { source: '  s("٢٠٠ OK", [])\n  return []\n', message: /must be a str like "200 OK": '٢٠٠ OK'/ },
   'a status that is a number': { source: '  s(200, [])\n  return []\n', message: /must be a str like "200 OK": 200/ },
   'an invalid header': {
     source: '  s("200 OK", [("a", "b\\n")])\n  return []\n',
