@@ -135,7 +135,13 @@ export class Invocation implements Call {
   #answer(reply: Reply, start: StartClass): WorkerError | undefined {
     this.phases.mark('reply');
     try {
-      this.#exchange.reply(reply.status, this.#headers(reply.headers, start), reply.body);
+      const headers = this.#headers(reply.headers, start);
+      const length = reply.body.length === 0 && this.#exchange.method === 'HEAD' ? lengthOf(reply.headers) : undefined;
+      if (length === undefined) this.#exchange.reply(reply.status, headers, reply.body);
+      else {
+        this.#exchange.begin(reply.status, headers, length); // the body's that GET would have
+        this.#exchange.end();
+      }
     } catch (cause) {
       if (!(cause instanceof TypeError)) throw cause;
       return new WorkerError('reply-invalid', { detail: cause.message, cause });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WorkerError } from '../../../src/errors.ts';
-import type { Call } from '../../../src/lambda/call.ts';
+import type { Call, Reply } from '../../../src/lambda/call.ts';
 import { answered, later, raw, request, serveRoutes } from './serving.ts';
 
 const never = () => assert.fail('no lambda should hear of this');
@@ -43,6 +43,15 @@ test('any method invokes on /run, with or without a body, rest and query', async
     assert.equal(await (await fetch(`${url}/run/a.b/rest?x=1`, { method })).text(), 'a.b:0');
   }
   assert.equal((await fetch(`${url}/run/a`, { method: 'HEAD' })).headers.get('content-length'), '3');
+});
+
+test('a lambda may answer HEAD as it would GET, or by the length alone', async (t) => {
+  const length = async (reply: Partial<Reply>): Promise<string | null> => {
+    const { url } = await serveRoutes(t, (call) => call.settle(answered(reply)));
+    return (await fetch(`${url}/run/a`, { method: 'HEAD' })).headers.get('content-length');
+  };
+  const headers = [['content-length', '7']] as const;
+  assert.deepEqual([await length({ headers, body: Buffer.from('whole') }), await length({ headers }), await length({})], ['5', '7', '0']);
 });
 
 test('/runLambda takes POST only', async (t) => {
