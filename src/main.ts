@@ -11,7 +11,6 @@ import { dashboard } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
 import { imagePaths } from './http/admin/images.ts';
 import { observing } from './http/admin/observing.ts';
-import { checkSettings } from './http/admin/ol-config.ts';
 import { Paths } from './http/admin/paths.ts';
 import { registry } from './http/admin/registry.ts';
 import { SockMode, type SockModeOptions } from './http/admin/sock-mode.ts';
@@ -23,7 +22,7 @@ import { chooseEngine } from './http/engines.ts';
 import { plain } from './http/error-reply.ts';
 import { type RouteDeps, routes } from './http/routes.ts';
 import { Catalog } from './lambda/catalog.ts';
-import { sandboxLimits } from './lambda/deployment.ts';
+import { sandboxLimits, settingsOf } from './lambda/deployment.ts';
 import { Dashboard } from './observe/dashboard/dashboard.ts';
 import { openLog } from './observe/log.ts';
 import { Output } from './observe/output.ts';
@@ -35,11 +34,11 @@ import { RegistryEditor } from './registry/editor.ts';
 import { intoStore } from './registry/into-store.ts';
 import { credentialsOf } from './registry/oci/open-images.ts';
 import { directoryOf, openRegistry } from './registry/registries.ts';
-import { settingsText } from './registry/settings-text.ts';
 import { Shelf } from './registry/shelf.ts';
 import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
 import { openBackend } from './sandbox/backends.ts';
+import { entryCheck } from './sandbox/entry-check.ts';
 import { loadNative, type Native, packageRoot } from './sandbox/sock/native.ts';
 import { Signals } from './signals.ts';
 
@@ -154,6 +153,7 @@ export async function runWorker(config: Config): Promise<void> {
   const called = sock ?? catalog;
   const counts = () => ({ ...catalog.status(), ...sock?.counts });
 
+  const checkEntry = entryCheck();
   const editor =
     directory === undefined
       ? undefined
@@ -161,7 +161,7 @@ export async function runWorker(config: Config): Promise<void> {
           dir: directory,
           store,
           pool,
-          check: (dir) => checkSettings(settingsText(dir), config),
+          check: (dir) => checkEntry(dir, settingsOf(dir, config)),
           onChanged: (name) => catalog.look(name).catch(() => {}), // what is wrong with it is told to its next call
         });
   const shelf = new Shelf({ dir: directory, registry: codeRegistry });
@@ -191,7 +191,7 @@ export async function runWorker(config: Config): Promise<void> {
       status: status({
         ready: () => state === 'ready',
         details: () => ({ engine: engine.name, ...counts(), ...backend.status() }),
-        own: () => ({ pid: process.pid, engineReason: engine.reason }),
+        own: () => ({ pid: process.pid, engineReason: engine.reason, registry: directory }),
       }),
       mode:
         sock === undefined

@@ -50,17 +50,18 @@ export function sandboxLimits(limits: LambdaLimits): SandboxLimits {
   };
 }
 
-const mib = 1 << 20;
-
-function same(a: SandboxLimits, b: SandboxLimits): boolean {
-  return (Object.keys(a) as (keyof SandboxLimits)[]).every((key) => a[key] === b[key]);
-}
-
-function settingsOf(dir: string, worker: WorkerDefaults): LambdaSettings {
+/** Of unpacked code. Throws code-invalid. */
+export function settingsOf(dir: string, worker: WorkerDefaults): LambdaSettings {
   try {
     return parseLambdaSettings(settingsText(dir), worker);
   } catch (cause) {
     if (cause instanceof SettingsError) throw new WorkerError('code-invalid', { detail: cause.message, cause });
     throw cause;
   }
+}
+
+const mib = 1 << 20;
+
+function same(a: SandboxLimits, b: SandboxLimits): boolean {
+  return (Object.keys(a) as (keyof SandboxLimits)[]).every((key) => a[key] === b[key]);
 }

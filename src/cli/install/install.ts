@@ -22,7 +22,7 @@ export async function install(source: string, options: InstallOptions): Promise<
   try {
     const dir = isGit(source) ? clone(source, join(temporary, 'clone')) : directory(source);
     const archive = pack(dir, { into: temporary, given: { 'ol.yaml': options.config, 'requirements.txt': options.requirements } });
-    await put(place, name, archive);
+    await put(place, { name, dir, archive });
     if (options.requirements !== undefined || existsSync(join(dir, 'requirements.txt')))
       process.stdout.write(
         'requirements.txt is kept with the code, but this version installs no packages: bring them along in the directory\n',

@@ -1,6 +1,5 @@
 // A lambda's ol.yaml as the JSON that OpenLambda makes of it: `common.LambdaConfig` in its source, whose fields have Go's names where no other is given.
 import { lambdaFile } from '../../config/lambda-schema.ts';
-import { parseLambdaSettings, SettingsError, type WorkerDefaults } from '../../config/lambda-settings.ts';
 import { readYaml, YamlProblems, type YamlText } from '../../config/lambda-yaml.ts';
 import { WorkerError } from '../../errors.ts';
 
@@ -21,16 +20,6 @@ export function openLambdaConfig(yaml: string): Readonly<Record<string, unknown>
     ReuseSandbox: reuse ?? true,
     ...more,
   };
-}
-
-/** Throws code-invalid, as a call of the lambda would. */
-export function checkSettings(yaml: string, worker: WorkerDefaults): void {
-  try {
-    parseLambdaSettings(yaml, worker);
-  } catch (cause) {
-    if (!(cause instanceof SettingsError)) throw cause;
-    throw new WorkerError('code-invalid', { detail: cause.problems.join('; '), cause });
-  }
 }
 
 function read(yaml: string): YamlText {

@@ -54,6 +54,8 @@ describe('lambdas', needsRoot, () => {
     const empty = install('code');
     assert.equal(empty.exit, 1);
     assert.match(empty.stderr, /install "code": the code package .* cannot be used: it has no file/);
+    writeFileSync(join(dir, 'code/README'), '');
+    assert.match(install('code').stderr, /cannot be used: it has no f\.py, f\.bin, index\.mjs/);
 
     writeFileSync(join(dir, 'code/f.py'), 'def f(event): return 1\n');
     writeFileSync(join(dir, 'wrong.yaml'), 'limts: {}\n');
@@ -91,6 +93,14 @@ describe('lambdas', needsRoot, () => {
       assert.deepEqual([exit, stdout, stderr], [0, 'Successfully installed lambda function: hello\n', '']);
       assert.deepEqual(await call(url, 'hello', { n }), { status: 200, text: `${n}` });
     }
+    assert.equal(run(['new', 'own', '-p', 'env']).exit, 0);
+    const own = run(['admin', 'install', '-p', 'env', 'env/registry/own']);
+    assert.deepEqual([own.exit, own.stderr.includes('is in the registry already')], [1, true]);
+    assert.ok(existsSync(join(dir, 'env/registry/own/f.py')));
+    mkdirSync(join(dir, 'no-entry'));
+    writeFileSync(join(dir, 'no-entry/README'), '');
+    assert.match(run(['admin', 'install', '-p', 'env', 'no-entry']).stderr, /nothing was changed: it has no f\.py, f\.bin, index\.mjs/);
+
     writeFileSync(join(code, 'ol.yaml'), 'limts: {}\n');
     const wrong = install(3);
     assert.equal(wrong.exit, 1);
