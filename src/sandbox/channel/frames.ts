@@ -1,5 +1,6 @@
 // The frames of a channel, as JavaScript writes and reads them; native/core/wire.h has the layout.
 import type { RequestHead } from '../sandbox.ts';
+import { clockZero } from './clock.ts';
 
 export const version = 2;
 const type = { request: 3, body: 4, cancel: 7, window: 8, setup: 10 } as const;
@@ -27,7 +28,7 @@ export interface RequestFrame {
 /** What a lambda is told of its request; `deadline` in milliseconds of performance.now(). Undefined when it is longer than a frame can tell. */
 export function headText({ id, method, root, path, query, headers, client }: RequestHead, deadline: number): string | undefined {
   // No spread: of one the engine makes a new hidden class each time, which lives until the old generation is collected.
-  const text = JSON.stringify({ id, method, root, path, query, headers, client, deadline: deadline + origin });
+  const text = JSON.stringify({ id, method, root, path, query, headers, client, deadline: deadline + clockZero });
   return text.length * 3 <= longestHead || Buffer.byteLength(text) <= longestHead ? text : undefined;
 }
 
@@ -85,14 +86,11 @@ export interface Timing {
   readonly handled: number;
 }
 
-// CLOCK_MONOTONIC at performance.now() === 0, in ms.
-const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
 /** Reads the timing at the beginning of a frame. The addon has seen to it that the frame is long enough. */
 export function readTiming(received: DataView, at: number): Timing {
   const ms = (offset: number): number => {
     const ns = received.getUint32(at + offset, true) + received.getUint32(at + offset + 4, true) * 0x1_0000_0000;
-    return ns === 0 ? 0 : ns / 1e6 - origin;
+    return ns === 0 ? 0 : ns / 1e6 - clockZero;
   };
   return { born: ms(0), sealed: ms(8), received: ms(16), loaded: ms(24), handled: ms(32) };
 }

@@ -54,6 +54,17 @@ test('a head is JSON, with the deadline on the clock of the kernel', () => {
   assert.ok(deadline >= before + 999 && deadline < before + 10_000, `${deadline} is not about 1000 after ${before}`);
 });
 
+test('a time of a sandbox lies between those of the worker around it, to 2 us', () => {
+  for (let i = 0; i < 1000; i++) {
+    const payload = Buffer.alloc(40);
+    const before = performance.now();
+    payload.writeBigUInt64LE(process.hrtime.bigint(), 16);
+    const after = performance.now();
+    const { received } = timing(payload);
+    assert.ok(received > before - 0.002 && received < after + 0.002, `${received} is not from ${before} to ${after}`);
+  }
+});
+
 test('a head is at most as long as a frame can tell, in bytes', () => {
   const long = (value: string) => headText({ ...head, headers: [['x', value]] }, 0) !== undefined;
   assert.deepEqual(
