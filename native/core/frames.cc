@@ -5,7 +5,8 @@ namespace sock {
 bool FrameReader::valid(const wire::FrameHeader& head) {
   if (head.version != wire::kVersion || head.length > wire::kMaxPayload) return false;
   const bool broken = head.type == wire::Type::kEnd && head.flags == wire::kBroken && head.length == sizeof(wire::Timing);
-  if (head.flags != 0 && !broken) return false;
+  const bool headless = head.type == wire::Type::kEnd && head.flags == wire::kHeadless;
+  if (head.flags != 0 && !broken && !headless) return false;
   switch (head.type) {
     case wire::Type::kReady:
       return head.length == 0;

@@ -39,16 +39,18 @@ inline constexpr uint16_t kLast = 1;
 inline constexpr uint16_t kLoadOnly = 2;
 /// In FrameHeader::flags of a kEnd: the reply ends here, but is not complete. No body comes with it.
 inline constexpr uint16_t kBroken = 1;
+/// In FrameHeader::flags of a kEnd: the handler has no use for the heads of requests, so that those to come may have an empty one.
+inline constexpr uint16_t kHeadless = 2;
 
 // The head of a request: {"id": string, "method": string, "root": "/run/<name>" or "/runLambda/<name>", "path": what follows it as sent (percent-encoded, '' or
 // from '/' on), "query": as sent, without '?', "headers": [[lower-case name, value] …], "client": address, "deadline": milliseconds of CLOCK_MONOTONIC}.
-// All but the id are optional.
+// All but the id are optional; empty after a kHeadless.
 
 struct FrameHeader {
   uint32_t length;  // of the payload, bytes, <= kMaxPayload
   uint8_t version;
   Type type;
-  uint16_t flags;    // from the leaf: 0, but for kBroken
+  uint16_t flags;    // from the leaf: 0, but of a kEnd
   uint32_t request;  // counts the requests of this channel from 1 on; 0: the channel itself
 };
 static_assert(sizeof(FrameHeader) == 12);

@@ -10,7 +10,7 @@ from time import monotonic_ns
 VERSION = 2
 READY, FAILED, REQUEST, BODY, END, REPLY, CANCEL, WINDOW_USED, LOG, SETUP = range(1, 11)
 LAST, LOAD_ONLY = 1, 2  # flags of the worker's frames
-BROKEN = 1  # flag of the leaf's END: the reply ends here, but it is not complete
+BROKEN, HEADLESS = 1, 2  # flags of the leaf's END: the reply ends here, but it is not complete; requests may come without a head
 MAX_PAYLOAD = 1 << 20
 WINDOW = 1 << 18
 MAX_LOG = 16 * 1024
@@ -92,9 +92,9 @@ class Channel:
     def ready(self):
         self.send(HEAD.pack(0, VERSION, READY, 0, 0))
 
-    def reply(self, number, opening, body, times):
-        """Answers a request with one write. opening: JSON bytes, or None for 200 and application/json; body: at most WINDOW; times: five ns."""
-        end = TIMED.pack(40 + len(body), VERSION, END, 0, number, *times)
+    def reply(self, number, flags, opening, body, times):
+        """Answers a request with one write. flags: of END; opening: JSON bytes, or None for 200 and application/json; body: at most WINDOW; times: five ns."""
+        end = TIMED.pack(40 + len(body), VERSION, END, flags, number, *times)
         if opening is not None:
             end = b''.join((TIMED.pack(40 + len(opening), VERSION, REPLY, 0, number, *times), opening, end))
         self.send(end + body)

@@ -8,7 +8,7 @@ from time import monotonic_ns
 import threads
 from asynchronous import Loop
 from cancel import HELD, IDLE, WORKING, Cancelled, interrupt_now, listen, work
-from channel import LAST, WINDOW, Channel, Closed
+from channel import HEADLESS, LAST, WINDOW, Channel, Closed
 from context import Context
 from exchange import Exchange
 from faults import EVENT_INVALID
@@ -155,7 +155,7 @@ def answer(channel, handler, request, born=0, sealed=0, loaded=0):
         handled = monotonic_ns()
         sys.stdout.flush()
         sys.stderr.flush()
-        channel.reply(number, opening, reply, (born, sealed, received, loaded, handled))
+        channel.reply(number, 0 if handler.takes_context else HEADLESS, opening, reply, (born, sealed, received, loaded, handled))
         if exchange is not None:
             exchange.over = True
     channel.answered = monotonic_ns()

@@ -42,10 +42,10 @@ export class Conversation implements Ongoing {
     this.#wire = wire;
   }
 
-  /** Sends the request. False when its head is too long for that. */
-  begin(): boolean {
+  /** Sends the request, `headless` without its head. False when that is too long. */
+  begin(headless: boolean): boolean {
     const { head, body, deadline, loadOnly } = this.request;
-    const text = headText(head, deadline);
+    const text = headless ? '' : headText(head, deadline);
     if (text === undefined) return false;
     const whole = body.first.length <= windowBytes;
     const last = whole && body.rest === undefined;

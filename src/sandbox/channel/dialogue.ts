@@ -25,6 +25,8 @@ export class Dialogue {
   #logger: string | undefined;
   #number = 0;
   #lastRequestId: string | undefined;
+  /** Its handler has no use for the heads of requests. */
+  #headless = false;
 
   constructor(owner: DialogueOwner) {
     this.#owner = owner;
@@ -41,7 +43,7 @@ export class Dialogue {
     this.#number = (this.#number + 1) >>> 0 || 1;
     const conversation = new Conversation(this.#number, request, this.#number === 1 ? waking : 'wake', this.#owner);
     this.#conversations.push(conversation);
-    if (!conversation.begin()) queueMicrotask(() => this.#over(conversation.number)?.fail(new WorkerError('head-too-large')));
+    if (!conversation.begin(this.#headless)) queueMicrotask(() => this.#over(conversation.number)?.fail(new WorkerError('head-too-large')));
     return conversation;
   }
 
@@ -57,7 +59,7 @@ export class Dialogue {
       return;
     }
     const rest = (from: number): Buffer => received.copy(offset + from, length - from);
-    if (type === frameType.end || type === frameType.broken)
+    if (type === frameType.end || type === frameType.headless || type === frameType.broken)
       this.#onEnd(conversation, type, readTiming(received.view, offset), rest(timingBytes));
     else if (type === frameType.reply) conversation.onReply(readTiming(received.view, offset), rest(timingBytes));
     else if (type === frameType.body) conversation.onBody(rest(0));
@@ -99,6 +101,7 @@ export class Dialogue {
 
   #onEnd(conversation: Conversation, type: number, timing: Timing, rest: Buffer): void {
     this.#over(conversation.number);
+    this.#headless ||= type === frameType.headless;
     if (type === frameType.broken) conversation.onBroken();
     else conversation.onEnd(timing, rest);
     if (conversation.number === 1) this.#owner.firstAnswered(timing.loaded === 0 ? 0 : timing.loaded - timing.received);

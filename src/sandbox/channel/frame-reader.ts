@@ -48,6 +48,7 @@ function valid(type: number, length: number): boolean {
     case frameType.broken:
       return length === timingBytes;
     case frameType.end:
+    case frameType.headless:
     case frameType.reply:
       return length >= timingBytes && length <= mostPayload;
     case frameType.body:

@@ -4,8 +4,8 @@ import { clockZero } from './clock.ts';
 
 export const version = 2;
 const type = { request: 3, body: 4, cancel: 7, window: 8, setup: 10 } as const;
-/** The kinds of frame that a sandbox sends (native/core/wire.h); `broken` is an end with the flag for it. */
-export const frameType = { ready: 1, body: 4, end: 5, broken: 5 | (1 << 8), reply: 6, window: 8, log: 9 } as const;
+/** The kinds of frame that a sandbox sends (native/core/wire.h); `broken` and `headless` are ends with the flag for it. */
+export const frameType = { ready: 1, body: 4, end: 5, broken: 5 | (1 << 8), headless: 5 | (2 << 8), reply: 6, window: 8, log: 9 } as const;
 const flag = { last: 1, loadOnly: 2 } as const;
 export const headBytes = 12;
 /** Bytes of a body that may be under way. */
@@ -17,7 +17,7 @@ const longestHead = 0xffff;
 export interface RequestFrame {
   /** Counts the requests of a channel. */
   readonly number: number;
-  /** JSON. */
+  /** JSON, or '' for a sandbox that has no use for it. */
   readonly head: string;
   /** At most a window. */
   readonly body: Uint8Array;

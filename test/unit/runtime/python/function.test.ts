@@ -77,6 +77,22 @@ test('a body that is not JSON: 400, f is not called', async (t) => {
   }
 });
 
+test('who takes no context asks for no more heads, and can do without', async (t) => {
+  const leaf = await leafOf(t, 'def f(event):\n  return (str(i) for i in range(event)) if event else event\n');
+  assert.equal((await leaf.call({ body: '0' })).headless, true);
+  for (const [body, last, reply] of [
+    ['0', true, '0'],
+    ['2', true, '01'],
+    ['', false, '{}'],
+  ] as const) {
+    const number = leaf.ask({ head: null, body, last });
+    if (!last) leaf.body(number, '', true);
+    assert.equal(String((await leaf.answer(number)).body), reply);
+  }
+  const told = await leafOf(t, 'def f(event, context):\n  return context.method\n');
+  assert.equal((await told.call()).headless, false);
+});
+
 test('what f raises comes as traceback without the frames of the runtime', async (t) => {
   const leaf = await leafOf(t, 'def f(event):\n  raise KeyError("x")\n');
   const answer = await leaf.call();

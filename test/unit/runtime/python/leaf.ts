@@ -26,7 +26,8 @@ export interface Frame {
 }
 
 export interface Ask {
-  readonly head?: Readonly<Record<string, unknown>>;
+  /** null: empty, which is no JSON. */
+  readonly head?: Readonly<Record<string, unknown>> | null;
   readonly body?: string | Uint8Array;
   /** false: more of the body follows. */
   readonly last?: boolean;
@@ -43,6 +44,8 @@ export interface Answer {
   readonly pieces: readonly string[];
   readonly logs: readonly (readonly [level: number, line: string])[];
   readonly broken: boolean;
+  /** It asks for no more heads. */
+  readonly headless: boolean;
   readonly loaded: boolean;
 }
 
@@ -91,7 +94,7 @@ export class Leaf {
   /** Sends a request and gives its number. */
   ask({ head = {}, body = '', last = true, loadOnly = false }: Ask = {}): number {
     const number = ++this.#number;
-    const json = Buffer.from(JSON.stringify({ id: `r${number}`, ...head }));
+    const json = Buffer.from(head === null ? '' : JSON.stringify({ id: `r${number}`, ...head }));
     const size = Buffer.alloc(2);
     size.writeUInt16LE(json.length);
     this.send(frame.request, number, Buffer.concat([size, json, Buffer.from(body)]), (last ? 1 : 0) | (loadOnly ? 2 : 0));
@@ -155,6 +158,7 @@ export class Leaf {
           pieces: pieces.map(String),
           logs,
           broken: flags === 1,
+          headless: flags === 2,
           loaded: payload.readBigUInt64LE(24) !== 0n,
         };
       } else throw new Error(`no frame of a reply: ${type}`);

@@ -54,7 +54,7 @@ class Rig {
       interrupt: (frame) => this.interrupts.push(parsed(frame)),
       misbehaves: (what) => this.complaints.push(what),
     });
-    assert.ok(this.conversation.begin());
+    assert.ok(this.conversation.begin(false));
   }
 
   /** The bytes of the body that have been sent. */

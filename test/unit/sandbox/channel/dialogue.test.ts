@@ -1,0 +1,42 @@
+// What a dialogue remembers from one request to the next.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Phases } from '../../../../src/observe/phases.ts';
+import { Dialogue } from '../../../../src/sandbox/channel/dialogue.ts';
+import { frameType, timingBytes } from '../../../../src/sandbox/channel/frames.ts';
+import { Received } from '../../../../src/sandbox/channel/received.ts';
+import type { SandboxRequest } from '../../../../src/sandbox/sandbox.ts';
+
+const heads: string[] = [];
+const request: SandboxRequest = {
+  head: { id: 'id', method: 'POST', root: '/run/a', path: '', query: '', headers: [], client: '' },
+  body: { first: new Uint8Array(0), rest: undefined },
+  deadline: 0,
+  phases: new Phases(0),
+  loadOnly: false,
+  answered: () => {},
+  begun: () => {},
+  chunk: () => {},
+  ended: () => {},
+  failed: () => {},
+};
+
+test('requests have heads until the sandbox says that it has no use for them', () => {
+  const dialogue = new Dialogue({
+    spec: undefined,
+    send: (frame) => heads.push(frame.toString('utf8', 14, 14 + frame.readUInt16LE(12))),
+    interrupt: () => {},
+    misbehaves: (what) => assert.fail(what),
+    ready: () => {},
+    firstAnswered: () => {},
+  });
+  const ends = [frameType.end, frameType.headless, frameType.end, frameType.end];
+  ends.forEach((type, i) => {
+    dialogue.begin(request, 'wake');
+    dialogue.onFrame(new Received(Buffer.alloc(timingBytes)), type, i + 1, 0, timingBytes);
+  });
+  assert.deepEqual(
+    heads.map((head) => head !== ''),
+    [true, true, false, false],
+  );
+});
