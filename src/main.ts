@@ -59,7 +59,7 @@ const mostDeafMs = 2500;
 /** Closing is a matter of milliseconds; whatever keeps it from ending must not keep the worker. */
 const closeLimitMs = 30_000;
 
-export async function runWorker(config: Config): Promise<void> {
+export async function runWorker(config: Config, onListening: (url: string, engine: string) => void): Promise<void> {
   process.umask(0o022); // sandboxes read what is generated here
   // What a request needs is young when it is over. V8 guesses otherwise from the first of them, and its garbage among the old costs a third of the warm path.
   setFlagsFromString('--no-allocation-site-pretenuring');
@@ -242,7 +242,7 @@ export async function runWorker(config: Config): Promise<void> {
       throw cause;
     });
   const host = config.worker_url.includes(':') ? `[${config.worker_url}]` : config.worker_url;
-  process.stdout.write(`listening on http://${host}:${listening.port} (${engine.name})\n`);
+  onListening(`http://${host}:${listening.port}`, engine.name);
 
   const signal = await signals.first;
   if (config.drain_ms > 0) {

@@ -1,104 +1,77 @@
 // Starts this program again as a daemon, in a session of its own with its output in a log file, and waits until it listens or has ended.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, type FSWatcher, fstatSync, openSync, readSync, watch } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { because, codeOf, Failure } from './failure.ts';
+import { because, codeOf, exit, Failure } from './failure.ts';
+import type { Outcome } from './starter.ts';
 
 export interface DetachedOptions {
   /** Gets `worker.out`, as in OpenLambda. */
   readonly dir: string;
   /** Of this program. */
   readonly args: readonly string[];
-  /** Throws when it would fail at once. Whatever the reason, here it counts as a start that failed. */
-  check(): void;
 }
 
-const listening = /^listening on (http:\/\/\S+)/m;
-/** Lines and bytes of the log that are shown when it has not started. */
+/** Lines and bytes of the log that are shown when it has ended without a word to us. */
 const shown = { lines: 20, bytes: 1 << 16 };
 
-export async function detached({ dir, args, check }: DetachedOptions): Promise<void> {
-  try {
-    check();
-  } catch (cause) {
-    throw cause instanceof Failure ? new Failure(cause.message, { cause }) : cause;
-  }
+export interface Started {
+  readonly pid: number | undefined;
+  readonly url: string;
+  readonly log: string;
+}
+
+export async function detached({ dir, args }: DetachedOptions): Promise<Started> {
   const log = join(dir, 'worker.out');
-  const output = new Appended(log);
+  const fd = opened(log);
   try {
+    const from = fstatSync(fd).size;
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
       detached: true,
-      stdio: ['ignore', output.fd, output.fd],
+      stdio: ['ignore', fd, fd, 'ipc'],
     });
     const stop = (): void => void child.kill('SIGTERM'); // whoever interrupts the start wants no worker
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-    const url = await started(child, output);
+    const url = await started(child, (end) => `start a worker: ${end}; in "${log}":\n${lastLines(fd, from)}`);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+    child.disconnect();
     child.unref();
-    process.stdout.write(`Ready!\n\tPID: ${child.pid}\n\tURL: ${url}\n\tLog File: ${log}\n`);
+    return { pid: child.pid, url, log };
   } finally {
-    output.close();
+    closeSync(fd);
   }
 }
 
-/** Its address. The log tells: each change of it is an event, and so is the end of the process. */
-async function started(child: ChildProcess, output: Appended): Promise<string> {
-  const ended = once(child, 'exit').then(
-    ([code, signal]: unknown[]) => `it ended with ${signal ?? `exit code ${code}`}`,
-    (cause: unknown) => because(cause),
-  );
-  for (;;) {
-    const changed = output.changed();
-    const [, url] = listening.exec(output.text()) ?? [];
-    if (url !== undefined) return url;
-    const end = await Promise.race([changed, ended]);
-    if (end !== undefined) throw new Failure(`start a worker: ${end}; in "${output.path}":\n${lastLines(output.text())}`);
+function opened(log: string): number {
+  try {
+    return openSync(log, 'a+', 0o644);
+  } catch (cause) {
+    throw new Failure(`write the log "${log}": ${because(cause)}${codeOf(cause) === 'EACCES' ? '; use sudo' : ''}`, { cause });
   }
 }
 
-function lastLines(text: string): string {
-  const lines = text.trimEnd().split('\n');
-  return lines
+/** Its address, as it tells it itself: others may write to the same log. `wordless`: what is said of one that ended and told nothing. */
+async function started(child: ChildProcess, wordless: (end: string) => string): Promise<string> {
+  const ended = once(child, 'exit').catch((cause: unknown) => [because(cause)]); // awaited later
+  const [outcome]: (Outcome | undefined)[] = await Promise.race([once(child, 'message'), once(child, 'disconnect')]).catch(() => []);
+  if (outcome?.at === 'listening') return outcome.url;
+  const [code, signal]: unknown[] = await ended;
+  const exitCode = typeof code === 'number' && code > 0 ? code : exit.failed;
+  const end = signal ?? (typeof code === 'number' ? `exit code ${code}` : code); // or why it could not be started
+  throw new Failure(outcome?.why ?? wordless(`it ended with ${end}`), { exitCode });
+}
+
+/** Of what was written after the first `from` bytes. */
+function lastLines(fd: number, from: number): string {
+  const length = fstatSync(fd).size - from;
+  const bytes = Buffer.alloc(Math.min(length, shown.bytes));
+  const got = readSync(fd, bytes, 0, bytes.length, from + length - bytes.length);
+  return bytes
+    .toString('utf8', 0, got)
+    .trimEnd()
+    .split('\n')
     .slice(-shown.lines)
     .map((line) => `  ${line}`)
     .join('\n');
-}
-
-/** What is written at the end of a file from now on. */
-class Appended {
-  readonly path: string;
-  readonly fd: number;
-  readonly #from: number;
-  readonly #watcher: FSWatcher;
-
-  constructor(path: string) {
-    this.path = path;
-    try {
-      this.fd = openSync(path, 'a+', 0o644);
-      this.#from = fstatSync(this.fd).size;
-      this.#watcher = watch(path);
-    } catch (cause) {
-      const hint = codeOf(cause) === 'EACCES' ? '; use sudo' : '';
-      throw new Failure(`write and watch the log "${path}": ${because(cause)}${hint}`, { cause });
-    }
-  }
-
-  /** Resolves with undefined at the next change. */
-  async changed(): Promise<undefined> {
-    await once(this.#watcher, 'change');
-  }
-
-  /** The last of it. */
-  text(): string {
-    const length = fstatSync(this.fd).size - this.#from;
-    const bytes = Buffer.alloc(Math.min(length, shown.bytes));
-    const got = readSync(this.fd, bytes, 0, bytes.length, this.#from + length - bytes.length);
-    return bytes.toString('utf8', 0, got);
-  }
-
-  close(): void {
-    this.#watcher.close();
-    closeSync(this.fd);
-  }
 }

@@ -2,6 +2,7 @@
 import { type Config, ConfigError, type LoadOptions, loadConfig } from '../config/load.ts';
 import { parseOverrides } from '../config/overrides.ts';
 import { exit, Failure, say } from './failure.ts';
+import { tellStarter } from './starter.ts';
 
 export interface RunOptions {
   readonly config: string;
@@ -14,10 +15,15 @@ export async function run(options: RunOptions): Promise<never> {
   const config = checked(options, { warn: (line) => say(`config ${options.config}: ${line}`) });
   try {
     const { runWorker } = await import('../main.ts');
-    await runWorker(config);
+    await runWorker(config, (url, engine) => {
+      process.stdout.write(`listening on ${url} (${engine})\n`);
+      void tellStarter({ at: 'listening', url }); // it may be gone
+    });
     process.exit(exit.well); // all is closed; a handle that a library keeps must not keep the process
   } catch (error) {
-    say(told(error));
+    const why = told(error);
+    say(why);
+    await tellStarter({ at: 'failed', why });
     process.exit(exit.failed);
   }
 }

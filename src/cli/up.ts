@@ -18,14 +18,10 @@ export async function up({ path = defaultDirectory, options, detach }: UpOptions
   const dir = resolve(path);
   if (makeEnvironment(dir)) process.stdout.write(`made ${dir}: there was no environment\n`);
   const config = join(dir, 'config.json');
-  if (detach)
-    return await detached({
-      dir,
-      args: ['up', '-p', dir, ...options.flatMap((text) => ['-o', text])],
-      check: () => check(config, options),
-    });
   check(config, options);
-  await run({ config, options });
+  if (!detach) return await run({ config, options });
+  const { pid, url, log } = await detached({ dir, args: ['up', '-p', dir, ...options.flatMap((text) => ['-o', text])] });
+  process.stdout.write(`Ready!\n\tPID: ${pid}\n\tURL: ${url}\n\tLog File: ${log}\n`);
 }
 
 /** Before anything is started, so that it is told at once. That two never run is what the lock is for. */
