@@ -1,5 +1,5 @@
 // The `environment` of an ol.yaml, and the variables in it that say where a lambda starts. Values may be secrets: no problem tells one.
-import { problemLine } from './problems.ts';
+import { problemLine } from './problem-line.ts';
 
 export type Environment = readonly (readonly [name: string, value: string])[];
 

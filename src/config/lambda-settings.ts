@@ -4,7 +4,8 @@ import { type Entry, type Environment, entryOf, environmentProblems } from './la
 import { type LambdaFile, lambdaFile } from './lambda-schema.ts';
 import { readYaml, YamlProblems, type YamlText } from './lambda-yaml.ts';
 import type { Config } from './load.ts';
-import { type Path, problemLine, problemLines, shown } from './problems.ts';
+import { type Path, problemLine, shown } from './problem-line.ts';
+import { problemLines } from './problems.ts';
 
 /** What lambdas have that ask for nothing; a Config is one. Of `limits` and `max_instances` a lambda can have at most as much. */
 export type WorkerDefaults = Pick<Config, 'limits' | 'max_instances' | 'keep_warm_ms' | 'freeze_after_ms'>;

@@ -7,7 +7,8 @@ import { ConfigError } from './config-error.ts';
 import { dockerSocket } from './docker-socket.ts';
 import { inertLines } from './inert.ts';
 import { applied, type Override } from './overrides.ts';
-import { type Path, problemLine, problemLines, shown } from './problems.ts';
+import { type Path, problemLine, shown } from './problem-line.ts';
+import { problemLines } from './problems.ts';
 import { registryLocation, shownRegistry } from './registry-location.ts';
 import { activeOnly, type Checked, file } from './schema.ts';
 

@@ -1,6 +1,6 @@
 // `-o key=value,key2.sub=value`: keys of config.json given on the command line. Used by cli/ (to read them) and load.ts (to apply them).
 import { ConfigError } from './config-error.ts';
-import { problemLine, shown } from './problems.ts';
+import { problemLine, shown } from './problem-line.ts';
 
 export interface Override {
   readonly path: readonly [string, ...string[]];

@@ -1,8 +1,7 @@
 // What is wrong with a config, as lines for people: key, expectation, value. Used by load.ts and lambda-settings.ts.
 import { z } from 'zod';
 import { nearest } from './nearest.ts';
-
-export type Path = readonly PropertyKey[];
+import { type Path, problemLine } from './problem-line.ts';
 
 export interface Checking {
   readonly value: unknown;
@@ -28,32 +27,10 @@ export function problemLines(error: z.ZodError, { value, schema, got, origin = (
   });
 }
 
-export function problemLine(path: Path, expectation: string, got: string | undefined): string {
-  return `${keyText(path)}: expected ${expectation}${got === undefined ? '' : `, got ${got}`}`;
-}
-
-/** A value as JSON, cut when it is long. It must have no circle. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  return cut(JSON.stringify(value) ?? String(value));
-}
-
 /** Unknown keys of one object that are told; more would only hide the first. */
 const most = 20;
+/** Characters of a key for which a known one is guessed. */
 const longest = 60;
-
-function keyText(path: Path): string {
-  if (path.length === 0) return 'the config';
-  return path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    const name = String(key);
-    return `${text}${text === '' ? '' : '.'}${/^[\w$.-]{1,60}$/.test(name) ? name : cut(JSON.stringify(name))}`;
-  }, '');
-}
-
-function cut(text: string): string {
-  return text.length > longest ? `${text.slice(0, longest)}…` : text;
-}
 
 function valueAt(value: unknown, path: Path): unknown {
   let at = value;

@@ -1,0 +1,28 @@
+// One thing that is wrong with a config, in words. (Without the schema, which takes longer to load than some commands may take.)
+
+export type Path = readonly PropertyKey[];
+
+export function problemLine(path: Path, expectation: string, got: string | undefined): string {
+  return `${keyText(path)}: expected ${expectation}${got === undefined ? '' : `, got ${got}`}`;
+}
+
+/** A value as JSON, cut when it is long. It must have no circle. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return cut(JSON.stringify(value) ?? String(value));
+}
+
+const longest = 60;
+
+function keyText(path: Path): string {
+  if (path.length === 0) return 'the config';
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    const name = String(key);
+    return `${text}${text === '' ? '' : '.'}${/^[\w$.-]{1,60}$/.test(name) ? name : cut(JSON.stringify(name))}`;
+  }, '');
+}
+
+function cut(text: string): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}
