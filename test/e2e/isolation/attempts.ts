@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { before, describe, test } from 'node:test';
 import type { ColdClass } from '../../../src/sandbox/sandbox.ts';
 import { packageRoot } from '../../../src/sandbox/sock/native.ts';
-import { type Answer, needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
+import type { Answer, Worker } from '../worker.ts';
 
 /** An emulated machine is slow, and a standby is forked like any other, then given its code: there it stands for all. */
 export const coldClasses: readonly ColdClass[] = process.env.SUITE_PREFIX === 'vm-' ? ['standby'] : ['standby', 'forked', 'spawned'];
@@ -71,8 +71,8 @@ export function source(group: string): string {
 
 type Given = Readonly<Record<string, unknown>>;
 
-export interface TableOptions {
-  /** File of attacks/ without its ending. */
+export interface Table {
+  /** File of attacks/ without its ending, and the lambda made of it. */
   readonly group: string;
   readonly attempts: readonly Attempt[];
   /** What the attacks are told about the host. */
@@ -82,17 +82,16 @@ export interface TableOptions {
 }
 
 /** Runs a table in a sandbox of every start class, then on the host. */
-export function table({ group, attempts, given, under }: TableOptions): void {
-  describe(group, needsRoot, () => {
+export function table({ group, attempts, given, under }: Table, running: () => Worker): void {
+  describe(group, () => {
     const controls = attempts.filter((a) => typeof a.control !== 'string');
     const inside: Partial<Record<ColdClass, Outcomes>> = {};
     let outside: Outcomes = {};
-    const owner = suiteOwner();
     before(async () => {
-      const worker = await startWorker(owner, { lambdas: { attack: source(group) }, config: { limits: { runtime_sec: 120 } } });
+      const worker = running();
       const there = (await given?.(worker)) ?? {};
       for (const start of coldClasses) {
-        const answer = await callCold(worker, 'attack', { attacks: attempts.map((a) => a.attack), given: there }, start);
+        const answer = await callCold(worker, group, { attacks: attempts.map((a) => a.attack), given: there }, start);
         assert.equal(answer.status, 200, answer.text);
         inside[start] = answer.json<Outcomes>();
       }

@@ -91,7 +91,7 @@ const expectations: Readonly<Record<string, (answer: Answer) => void>> = {
   'nothing at all': late,
 };
 
-/** After these something of a reply has reached the client: it is cut. */
+/** After these something of a reply has reached the client: it is cut; of the first, which does not end, at its time limit. */
 const cut = ['more than the window in pieces', 'a reply that breaks off', 'a head after the body'];
 
 const neighbour = 'calls = 0\ndef f(event):\n  global calls\n  calls += 1\n  return calls';
@@ -117,7 +117,7 @@ for (const start of coldClasses) {
     }
     for (const attack of cut) {
       test(`${attack}: is cut, and harms nobody else`, async () => {
-        await assert.rejects(callCold(patient, 'attack', { attack }, start), /aborted/);
+        await assert.rejects(callCold(impatient, 'attack', { attack }, start), /aborted/);
         assert.equal((await patient.call('neighbour')).text, `${++calls}`);
       });
     }

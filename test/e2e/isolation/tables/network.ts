@@ -5,8 +5,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import type { Worker } from '../worker.ts';
-import { type Attempt, fails, gives, type Outcome, refused, table, works, worksIfThere } from './attempts.ts';
+import type { Worker } from '../../worker.ts';
+import { type Attempt, fails, gives, type Outcome, refused, type Table, works, worksIfThere } from '../attempts.ts';
 
 const some = ({ value }: Outcome): void => assert.ok((value as string[]).length > 0);
 const ifThere = 'such a service may not run here; path_socket is the same with one that does';
@@ -41,8 +41,8 @@ const own: Attempt[] = [
   ...refused('EPERM ENODEV', { bind_to_device: 'bind to a device' }, (o) => (o.errno === undefined ? works(o) : fails('ENODEV')(o))),
 ];
 
-table({ group: 'network', attempts, given: listeners, under: [] });
-table({ group: 'network', attempts: own, given: () => ({}) });
+export const network: Table = { group: 'network', attempts, given: listeners, under: [] };
+export const ownNetwork: Table = { group: 'network', attempts: own };
 
 async function listeners(worker: Worker): Promise<Record<string, unknown>> {
   const [tcp, abstract, path] = [createServer(), createServer(), createServer()];

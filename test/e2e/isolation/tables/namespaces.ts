@@ -1,5 +1,5 @@
 // Mounts, roots and namespaces: a lambda can neither change its own nor enter another.
-import { type Attempt, gives, reaches, refused, table, works, worksIfThere } from './attempts.ts';
+import { type Attempt, gives, reaches, refused, type Table, works, worksIfThere } from '../attempts.ts';
 
 const kinds = ['NEWNS', 'NEWCGROUP', 'NEWUTS', 'NEWIPC', 'NEWUSER', 'NEWPID', 'NEWNET'];
 const named = (attack: string, what: string, suffixes: readonly string[]): Record<string, string> =>
@@ -46,4 +46,4 @@ const attempts: Attempt[] = [
   ...refused('EPERM', { make_user_namespace_and_root: 'be root of a user namespace of its own' }),
 ];
 
-table({ group: 'namespaces', attempts });
+export const namespaces: Table = { group: 'namespaces', attempts };

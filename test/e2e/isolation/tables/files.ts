@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Attempt, gives, type Outcome, reaches, refused, table, works, worksIfThere } from './attempts.ts';
+import { type Attempt, gives, type Outcome, reaches, refused, type Table, works, worksIfThere } from '../attempts.ts';
 
 const list = ({ value }: Outcome): string[] => value as string[];
 const some = (outcome: Outcome): void => assert.ok(list(outcome).length > 0, JSON.stringify(outcome));
@@ -77,7 +77,7 @@ function nothing(outcome: Outcome): void {
   else assert.ok(['ENOENT', 'EACCES', 'EPERM'].includes(outcome.errno), JSON.stringify(outcome));
 }
 
-table({
+export const files: Table = {
   group: 'files',
   attempts,
   given: (worker) => {
@@ -97,4 +97,4 @@ table({
       secrets: ['/etc/shadow', '/etc/hostname.real', `/proc/${worker.pid}/environ`, `/proc/${worker.pid}/root/etc/shadow`, ...paths],
     };
   },
-});
+};

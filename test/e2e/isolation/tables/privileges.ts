@@ -1,6 +1,6 @@
 // Who a lambda is, and every way to become more.
 import assert from 'node:assert/strict';
-import { type Attempt, gives, type Outcome, reaches, refused, table, works } from './attempts.ts';
+import { type Attempt, gives, type Outcome, reaches, refused, type Table, works } from '../attempts.ts';
 
 const noCapability = ['0000000000000000'];
 
@@ -74,4 +74,4 @@ function unchanged(outcome: Outcome): void {
   assert.ok(outcome.errno === 'ENOENT' || Number((outcome.value as { euid?: number }).euid) >= 1000, JSON.stringify(outcome));
 }
 
-table({ group: 'privileges', attempts });
+export const privileges: Table = { group: 'privileges', attempts };
