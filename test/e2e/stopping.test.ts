@@ -1,4 +1,4 @@
-// How a worker begins and ends: signals under load, a kill, what is left, and what makes it refuse to start.
+// How a worker begins and ends: signals under load, what is left, and what makes it refuse to start. (A kill is killed.test.ts.)
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { raw, request } from '../unit/http/serving.ts';
 import { echo, slow, stuck, who } from './lambdas.ts';
-import { alive, cgroups, inside, mounts } from './traces.ts';
+import { alive, cgroups, inside, mounts, nothingLeft } from './traces.ts';
 import { needsRoot, startWorker, type Worker } from './worker.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -32,11 +32,6 @@ async function runToEnd(t: TestContext, config: unknown): Promise<{ code: number
 async function cleanUp({ dir }: Worker): Promise<void> {
   const child = spawn(process.execPath, [main, 'force-cleanup', '-c', join(dir, 'config.json')], { stdio: 'ignore' });
   assert.deepEqual(await once(child, 'exit'), [0, null]);
-}
-
-function nothingLeft(worker: Worker, pids: readonly number[]): void {
-  assert.deepEqual(cgroups(worker), []);
-  assert.deepEqual(alive([worker.pid, ...pids]), []);
 }
 
 test('SIGTERM under load: what was accepted is answered, the exit code is 0, nothing is left', needsRoot, async (t) => {
@@ -120,37 +115,6 @@ test('a second signal ends it at once, and no sandbox outlives it', needsRoot, a
   assert.deepEqual(readdirSync(worker.workerDir).includes('ol.sock'), false);
   const again = await startWorker(t, { dir: worker.dir, lambdas: { echo } });
   assert.equal((await again.call('echo', {})).status, 200);
-});
-
-test('killed under load, the next one finds the leftovers, removes them and serves', needsRoot, async (t) => {
-  const worker = await startWorker(t, { lambdas: { stuck, slow, echo }, config: { freeze_after_ms: 0 } });
-  await worker.call('echo', {});
-  const calls = Array.from({ length: 4 }, () => worker.call('stuck', {}).catch((error: unknown) => error));
-  await worker.logged(({ msg }) => msg === 'begun');
-  const pids = inside(worker);
-  assert.equal(await worker.stop('SIGKILL'), 'SIGKILL');
-  await Promise.all(calls);
-  assert.ok(cgroups(worker).length > 0);
-  const again = await startWorker(t, { dir: worker.dir });
-  assert.deepEqual(alive(pids), []);
-  assert.deepEqual((await again.call('echo', { again: 1 })).json(), { again: 1 });
-  const after = inside(again);
-  assert.equal(await again.stop(), 0);
-  nothingLeft(again, after);
-});
-
-test('killed and started again many times it leaves no more than the last one has', needsRoot, async (t) => {
-  const first = await startWorker(t, { lambdas: { echo } });
-  await first.stop('SIGKILL');
-  for (let i = 0; i < 4; i++) {
-    const worker = await startWorker(t, { dir: first.dir });
-    assert.equal((await worker.call('echo', {})).status, 200);
-    await worker.stop('SIGKILL');
-  }
-  const last = await startWorker(t, { dir: first.dir });
-  assert.equal(cgroups(last).filter((path) => /\/sock-worker-[0-9a-f]+$/.test(path)).length, 1);
-  assert.equal(await last.stop(), 0);
-  assert.deepEqual(cgroups(last), []);
 });
 
 test('a second worker in the same directory refuses to start, and the first one serves on', needsRoot, async (t) => {

@@ -1,4 +1,5 @@
 // What a worker leaves on the host, for tests that expect nothing.
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,6 +50,12 @@ export function mounts({ dir }: Pick<Worker, 'dir'>): string[] {
 
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Of a worker that has ended, with what was inside of it. */
+export function nothingLeft(worker: Pick<Worker, 'workerDir' | 'pid'>, pids: readonly number[]): void {
+  assert.deepEqual(cgroups(worker), []);
+  assert.deepEqual(alive([worker.pid, ...pids]), []);
 }
 
 // State and what follows it; nothing when the process is gone.

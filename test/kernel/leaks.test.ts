@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm';
 import { needsRoot, type Rig, rig } from './rig.ts';
 
 /** Fewer where REQUIRE_KERNEL tells of an emulated machine, in which a start takes a hundred times as long. */
-const starts = process.env.REQUIRE_KERNEL === '1' ? 500 : 2000;
+const starts = process.env.REQUIRE_KERNEL === '1' ? 250 : 2000;
 const rounds = 5;
 const atOnce = 8;
 /** What the heap and the allocator may have more of after the warm-up: 1,600 starts that lose 20 KiB each would be over it. */
