@@ -14,7 +14,17 @@ export const page = (open: Open) =>
     const owner = suiteOwner();
     let worker: Worker, page: Page;
     before(async () => {
-      worker = await startWorker(owner, { lambdas, config: { max_instances: 1, freeze_after_ms: 600_000, lambda_zygotes: 'off' } });
+      worker = await startWorker(owner, {
+        lambdas,
+        config: {
+          max_instances: 1,
+          freeze_after_ms: 600_000,
+          keep_warm_ms: 600_000,
+          lambda_zygotes: 'off',
+          mem_pool_mb: 100, // two of them
+          limits: { mem_mb: 50 },
+        },
+      });
       page = await open(`${worker.url}/dashboard`);
     });
 
@@ -82,6 +92,15 @@ export const page = (open: Open) =>
       const trace = await worker.call('', undefined, { method: 'GET', path: '/trace?lambda=fresh' });
       const { ms } = JSON.parse(trace.text.trim().split('\n').at(-1) ?? '') as { ms: number };
       assert.ok(Math.abs(sum / 10_000 - ms) < 0.001);
+    });
+
+    test('shows the memory that sandboxes take, and who had to make room', async () => {
+      const { room } = await worker.status<{ room: { takenBytes: number; evictions: number } }>();
+      assert.deepEqual([room.takenBytes, room.evictions > 0], [100 << 20, true]);
+      await page.until(`${term('memory', 'evictions')} === '${room.evictions}'`);
+      assert.equal(await page.evaluate(term('memory', 'taken by sandboxes')), '100 MiB of 100 MiB');
+      assert.equal(await page.evaluate(`document.getElementById('memory-bar').style.width`), '100%');
+      assert.equal(await page.evaluate(term('memory', 'lambdas waiting for memory')), '0');
     });
 
     test('lists the requests of one lambda, of one start class, of a length', async () => {

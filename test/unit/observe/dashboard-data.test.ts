@@ -139,6 +139,14 @@ test('sandboxes by state, those of lambdas and those of none', () => {
   assert.deepEqual([lambdaZygotes, limitsNotEnforced], [3, ['cpu']]);
 });
 
+test('memory: what sandboxes take of what they may, the worker, who was evicted and who waits', () => {
+  const room = { takenBytes: 3 << 20, mostBytes: 9 << 20, waiting: 2, evictions: 7 };
+  const { memory, evictions, waitingForMemory } = worker({ totals: { busy: 0, idle: 0, frozen: 0, inFlight: 0, queued: 0, room } }).look(1);
+  const { residentBytes, ...ofSandboxes } = memory;
+  assert.deepEqual([ofSandboxes, evictions, waitingForMemory], [{ takenBytes: 3 << 20, mostBytes: 9 << 20 }, 7, 2]);
+  assert.ok(residentBytes > 1 << 20 && residentBytes <= process.resourceUsage().maxRSS * 1024, `${residentBytes}`);
+});
+
 test('a backend that tells other things, or none, is no obstacle', () => {
   for (const backend of [
     {},
