@@ -67,6 +67,7 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   const { log, flush } = openLog(config.log_output);
   const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
     headerBytes: config.limits.header_kb * 1024,
+    prefer: config.http_engine,
   });
   if (engine.reason !== undefined) log.warn(`front end on ${engine.name}: ${engine.reason}`);
   const native = loadNative();

@@ -60,6 +60,12 @@ export const active = {
     .refine((value) => /^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?\.?$/i.test(value) || isIP(value) !== 0, hostExpectation)
     .prefault('localhost')
     .describe('The host to listen on. Anything but loopback needs admin_token, or the admin API is off.'),
+  http_engine: z
+    .enum(['auto', 'node'], '"auto" or "node"')
+    .default('auto')
+    .describe(
+      'What serves HTTP: "auto" is uWebSockets.js where it loads, else node:http; "node" is node:http, which takes three times the processor time.',
+    ),
   admin_tcp: truth()
     .default(true)
     .describe('Whether the admin API is there over TCP, beside the socket. While it is, pages of lambdas are sandboxed in browsers.'),

@@ -7,7 +7,7 @@ export interface EngineOptions {
   /** Bytes that the head of a request may have. */
   readonly headerBytes?: number;
   /** Takes this one, whatever is there. */
-  readonly prefer?: 'uws' | 'node';
+  readonly prefer?: 'auto' | 'uws' | 'node';
 }
 
 export interface ChosenEngine extends Engine {

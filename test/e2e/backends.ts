@@ -28,3 +28,20 @@ const docker: TestedBackend = {
 
 /** In the emulated machine of the vm suite a container takes too long, and nothing of it depends on that kernel. */
 export const backends: readonly TestedBackend[] = process.env.SUITE_PREFIX ? [sock] : [sock, docker];
+
+export interface TestedFront extends TestedBackend {
+  readonly title: string;
+  /** Its name for the engine that serves HTTP. */
+  readonly engine: RegExp;
+}
+
+/** What clients see is tested on every engine, too. */
+export const fronts: readonly TestedFront[] = [
+  ...backends.map((backend) => ({ ...backend, title: backend.name, engine: /./ })),
+  {
+    ...sock,
+    title: 'sock on node:http',
+    engine: /^node:http/,
+    start: (owner, options) => startWorker(owner, { ...options, config: { ...options.config, http_engine: 'node' } }),
+  },
+];

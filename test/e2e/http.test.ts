@@ -5,7 +5,7 @@ import { before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Pool } from 'undici';
 import { chunk, raw, request } from '../unit/http/serving.ts';
-import { backends } from './backends.ts';
+import { fronts } from './backends.ts';
 import { echo } from './lambdas.ts';
 import { suiteOwner, type Worker } from './worker.ts';
 
@@ -19,8 +19,8 @@ const told = `def f(event, context):
   return context.response(told, event["status"], [("location", "/else?where"), ("set-cookie", "a=1"), ("set-cookie", "b=2"), ("server", "mine")])
 `;
 
-for (const { name, needs, cold, start: startWorker } of backends) {
-  describe(`over HTTP, ${name}`, needs, () => {
+for (const { name, title, engine, needs, cold, start: startWorker } of fronts) {
+  describe(`over HTTP, ${title}`, needs, () => {
     const owner = suiteOwner();
     let worker: Worker;
     before(async () => {
@@ -92,8 +92,9 @@ for (const { name, needs, cold, start: startWorker } of backends) {
       const text = await worker.call('', undefined, { path: '/status', method: 'GET' });
       assert.deepEqual([text.status, text.text], [200, 'ready\n']);
       await worker.call('echo', {});
-      const json = await worker.status<{ ready: boolean; backend: string; lambdas: number; inFlight: number }>();
+      const json = await worker.status<{ ready: boolean; backend: string; engine: string; lambdas: number; inFlight: number }>();
       assert.deepEqual([json.ready, json.backend, json.inFlight], [true, name, 0]);
+      assert.match(json.engine, engine);
       assert.ok(json.lambdas >= 1);
     });
 

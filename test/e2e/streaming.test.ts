@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { describe, test } from 'node:test';
-import { backends } from './backends.ts';
+import { fronts } from './backends.ts';
 import { needsRoot, startWorker, suiteOwner, type Worker } from './worker.ts';
 
 const mib = 1 << 20;
@@ -47,8 +47,8 @@ const broken = `def f(event, context):
 `;
 const count = 'def f(event): return len(event["text"])\n';
 
-for (const { name, needs, start: startWorker } of backends) {
-  describe(`bodies stream, ${name}`, needs, () => {
+for (const { title, needs, start: startWorker } of fronts) {
+  describe(`bodies stream, ${title}`, needs, () => {
     const owner = suiteOwner();
     let started: Promise<Worker> | undefined;
     const worker = (): Promise<Worker> => {
