@@ -1,5 +1,5 @@
 // Tables of attempts: what code inside a lambda tries, how that must end, and the same attempt where nothing stands in its way.
-// The Python of both is attacks/lib.py and one group beside it.
+// The Python of both is attacks/lib.py and one group beside it: as a lambda of its own, and as what lambdas of other languages execute.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { before, describe, test } from 'node:test';
 import type { ColdClass } from '../../../src/sandbox/sandbox.ts';
 import { packageRoot } from '../../../src/sandbox/sock/native.ts';
 import type { Answer, Worker } from '../worker.ts';
+import { otherLanguages } from './languages.ts';
 
 /** An emulated machine is slow, and a standby is forked like any other, then given its code: there it stands for all. */
 export const coldClasses: readonly ColdClass[] = process.env.SUITE_PREFIX === 'vm-' ? ['standby'] : ['standby', 'forked', 'spawned'];
@@ -31,6 +32,8 @@ export interface Attempt {
   readonly inside: Check;
   /** As root on the host, in namespaces of its own; or why there is no control. */
   readonly control: Check | string;
+  /** Takes the channel, descriptor 3. The program of a native lambda has none. */
+  readonly byChannel?: true;
 }
 
 /** Attempts that fail with one of the errors inside. What the control must see is `control`. */
@@ -72,7 +75,7 @@ export function source(group: string): string {
 type Given = Readonly<Record<string, unknown>>;
 
 export interface Table {
-  /** File of attacks/ without its ending, and the lambda made of it. */
+  /** File of attacks/ without its ending, and the lambda made of it; <group>-<language>: that of another language. */
   readonly group: string;
   readonly attempts: readonly Attempt[];
   /** What the attacks are told about the host. */
@@ -81,25 +84,37 @@ export interface Table {
   readonly under?: readonly string[];
 }
 
-/** Runs a table in a sandbox of every start class, then on the host. */
+/** Runs a table in a sandbox of every start class and language, then on the host. */
 export function table({ group, attempts, given, under }: Table, running: () => Worker): void {
   describe(group, () => {
     const controls = attempts.filter((a) => typeof a.control !== 'string');
-    const inside: Partial<Record<ColdClass, Outcomes>> = {};
+    const inside: Record<string, Outcomes> = {};
     let outside: Outcomes = {};
+    const kinds = [
+      ...coldClasses.map((start) => ({ start, language: 'python' })),
+      ...otherLanguages.map((language) => ({ start: 'standby' as const, language })),
+    ];
     before(async () => {
       const worker = running();
       const there = (await given?.(worker)) ?? {};
-      for (const start of coldClasses) {
-        const answer = await callCold(worker, group, { attacks: attempts.map((a) => a.attack), given: there }, start);
+      for (const { start, language } of kinds) {
+        const answer = await callCold(
+          worker,
+          language === 'python' ? group : `${group}-${language}`,
+          { attacks: attempts.map((a) => a.attack), given: there },
+          start,
+        );
         assert.equal(answer.status, 200, answer.text);
-        inside[start] = answer.json<Outcomes>();
+        inside[`${language} ${start}`] = answer.json<Outcomes>();
       }
       outside = await onHost({ group, attacks: controls.map((a) => a.attack), given: there, ...(under && { under }) });
     });
-    for (const start of coldClasses) {
-      describe(`a ${start} lambda cannot`, () => {
-        for (const { attack, what, inside: check } of attempts) test(what, () => check(inside[start]?.[attack] ?? {}));
+    for (const { start, language } of kinds) {
+      describe(`a ${start} lambda in ${language} cannot`, () => {
+        for (const { attack, what, inside: check, byChannel } of attempts) {
+          const ends = byChannel && language === 'native' ? fails('EBADF') : check;
+          test(what, () => ends(inside[`${language} ${start}`]?.[attack] ?? {}));
+        }
       });
     }
     describe('without a sandbox one can', () => {

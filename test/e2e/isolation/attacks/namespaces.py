@@ -105,7 +105,7 @@ def walk_up():
     os.fchdir(here)
     for _ in range(64):
         os.chdir('..')
-    identity = lambda p: (os.stat(p).st_dev, os.stat(p).st_ino)
+    identity = lambda p: (os.stat(p).st_dev, os.stat(p).st_ino) if os.access(p, os.X_OK) else identity('/')
     ways = ['.', '/..', '/proc/self/root', '/proc/1/root', '/proc/self/root/..', f'/proc/self/fd/{here}/..', '/proc/1/cwd', '/proc/thread-self/root']
     return sorted({name for name in ways if identity(name) != identity('/')})
 

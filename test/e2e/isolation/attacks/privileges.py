@@ -5,9 +5,9 @@ import resource
 PR = dict(SET_PDEATHSIG=1, SET_KEEPCAPS=8, CAPBSET_DROP=24, SET_SECUREBITS=28, SET_MM=35, CAP_AMBIENT=47, SET_PTRACER=0x59616D61)
 
 
-@attack
-def identity():
-    status = dict(line.split(':\t', 1) for line in open('/proc/self/status').read().splitlines() if ':\t' in line)
+@attacks(own='self', of_the_first='1')
+def identity(process):
+    status = dict(line.split(':\t', 1) for line in open(f'/proc/{process}/status').read().splitlines() if ':\t' in line)
     keys = ('Uid', 'Gid', 'Groups', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp', 'Seccomp_filters')
     return {key: status[key].split() for key in keys}
 

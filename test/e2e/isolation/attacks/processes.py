@@ -1,9 +1,22 @@
 import signal
 
 
-@attack
 def pids():
     return sorted(int(name) for name in os.listdir('/proc') if name.isdigit())
+
+
+def parent(pid):
+    return int(next(line for line in open(f'/proc/{pid}/status') if line.startswith('PPid:')).split()[1])
+
+
+@attack
+def strangers():
+    """All that are there but this one and those that it comes from."""
+    found, own = set(pids()), os.getpid()
+    while own:
+        found.discard(own)
+        own = parent(own)
+    return sorted(found)
 
 
 def alive(pid):
@@ -24,7 +37,7 @@ def signal_host():
 
 @attack
 def signal_any():
-    own = set(pids())
+    own = {int(thread) for pid in pids() for thread in os.listdir(f'/proc/{pid}/task')}
     return [pid for pid in range(1, 65536) if pid not in own and alive(pid)][:10]
 
 
@@ -47,8 +60,7 @@ def kill_all():
 @attack
 def kill_parent():
     """The first process of a sandbox has no parent that it can name."""
-    parent = int(next(line for line in open('/proc/1/status') if line.startswith('PPid:')).split()[1])
-    return parent
+    return parent(1)
 
 
 @attacks(environ='environ', memory='mem', root='root', maps='maps', fd='fd')

@@ -28,7 +28,8 @@ function powerful({ value }: Outcome): void {
 const alreadyRaised = 'what root gets is not limited to begin with, or not by this';
 
 const attempts: Attempt[] = [
-  { attack: 'identity', what: 'have a privilege: ids, capability sets, no_new_privs, seccomp', inside: powerless, control: powerful },
+  { attack: 'identity_own', what: 'have a privilege: ids, capability sets, no_new_privs, seccomp', inside: powerless, control: powerful },
+  { attack: 'identity_of_the_first', what: 'have a privilege in its first process', inside: powerless, control: powerful },
   ...refused('EPERM', {
     setuid_root: 'become root by setuid',
     setgid_root: 'join the group root by setgid',
