@@ -16,6 +16,17 @@ interface Who {
   readonly calls: number;
 }
 
+/** Sends a frame of its own when its reply is under way, or a moment later. */
+const rude = `import os, struct, threading
+frames = {"no frame": bytes(12), "reply to no request": struct.pack("<IBBHI", 40, 2, 6, 0, 9) + bytes(40)}
+calls = 0
+def f(event):
+  global calls
+  calls += 1
+  if "frame" in event: threading.Timer(0.02, os.write, (3, frames[event["frame"]])).start()
+  return calls
+`;
+
 /** The counts as soon as they are as wanted, at the latest at the 5,000th look. */
 async function until(worker: Worker, wanted: (counts: Counts) => boolean): Promise<Counts> {
   let counts = await worker.status<Counts>();
@@ -51,6 +62,15 @@ for (const { name: backend, needs, cold, start: startWorker } of backends) {
     }
     const { instances, room } = await worker.status<Counts>();
     assert.deepEqual([instances, room.evictions], [1, 5]);
+  });
+
+  test(`${backend}: an idle instance that misbehaves is replaced: the next call is answered`, needs, async (t) => {
+    const worker = await startWorker(t, { lambdas: { rude }, config: { limits: { runtime_sec: 10 }, freeze_after_ms: 600_000 } });
+    for (const frame of ['no frame', 'reply to no request']) {
+      assert.equal((await worker.call('rude', { frame })).status, 200);
+      await until(worker, ({ instances }) => instances === 0);
+      assert.equal((await worker.call('rude', {})).text, '1');
+    }
   });
 
   test(`${backend}: a frozen instance is thawed by a call and has kept its state`, needs, async (t) => {

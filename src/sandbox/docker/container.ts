@@ -48,6 +48,8 @@ export class Container implements Sandbox, DialogueOwner {
   #wasReady = false;
   /** Why it is over; undefined when it was told to end. */
   #why: string | undefined;
+  /** Whether its lambda is to be told that it ends: it has not been, and has not ended it. */
+  #isNews = true;
   /** The engine's name for it. */
   #name: string | undefined;
   #socket: Socket | undefined;
@@ -121,6 +123,7 @@ export class Container implements Sandbox, DialogueOwner {
   }
 
   close(): Promise<void> {
+    this.#isNews = false;
     this.#end(undefined);
     return this.closed;
   }
@@ -167,7 +170,7 @@ export class Container implements Sandbox, DialogueOwner {
     this.#end('it could not be started');
     this.#dialogue.flush();
     this.#dialogue.end(error);
-    if (this.#why !== undefined) this.#spec?.onDeath();
+    this.#tellDeath();
     const left = (cause: unknown): void => this.#trouble('remove what is left of a container, ignoring', cause);
     if (this.#name !== undefined) await containers.remove(this.#name).catch(left);
     await box.remove().catch(left);
@@ -226,11 +229,17 @@ export class Container implements Sandbox, DialogueOwner {
     this.#state = 'over';
     this.#why = why;
     this.#resolveOver();
+    if (this.#dialogue.requests.length === 0) this.#tellDeath(); // those under way wait for how it ended
+  }
+
+  #tellDeath(): void {
+    if (this.#isNews) this.#spec?.onDeath();
+    this.#isNews = false;
   }
 
   #fail(error: WorkerError): void {
     this.#dialogue.end(error);
-    void this.close();
+    this.#end(undefined);
   }
 
   #failure(cause: unknown): WorkerError {

@@ -100,7 +100,9 @@ export class Leaf implements Sandbox, DialogueOwner {
 
   misbehaves(what: string): void {
     this.#dialogue.end(new WorkerError('reply-invalid', { detail: what }));
+    const wasIdle = this.#state.at === 'running'; // else that has ended it
     void this.close(); // it is reaped by onExit
+    if (wasIdle) this.#spec?.onDeath();
   }
 
   ready(): void {
