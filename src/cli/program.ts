@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { type Shell, shells } from './completion/shells.ts';
+import type { InstallOptions } from './install/install.ts';
 import { type Runtime, runtimes } from './new/runtimes.ts';
 import type { PlaceOptions } from './place.ts';
 
@@ -143,6 +144,7 @@ function lambdas(worker: Command): void {
     .description('pack a directory, or what a git URL leads to, and put it into the registry')
     .argument('<source>', 'a directory with f.py, or a git URL (…://…, user@host:…, or a bare repository)')
     .addOption(environment())
+    .addOption(overrides())
     .option('-n, --name <name>', "the lambda's name (default: that of the directory or repository)")
     .option('-c, --config <ol.yaml>', 'settings that take the place of its ol.yaml')
     .option('-r, --requirements <file>', 'takes the place of its requirements.txt (kept with the code; this version installs no packages)')
@@ -150,15 +152,18 @@ function lambdas(worker: Command): void {
       'after',
       examples('worker admin install ./hello', 'worker admin install -p ./node1 -n hi -c ol.yaml https://example.com/hello.git'),
     )
-    .action(async (source: string, options: { path?: string; name?: string; config?: string; requirements?: string }) => {
+    .action(async (source: string, options: InstallOptions) => {
       const { install } = await import('./install/install.ts');
       await install(source, options);
     });
 }
 
-/** -p or -c: which worker is meant. */
+/** -p or -c, and -o: which worker is meant. */
 function placed(command: Command): Command {
-  return command.addOption(environment()).option('-c, --config <file>', 'the config file of a worker that has no environment');
+  return command
+    .addOption(environment())
+    .option('-c, --config <file>', 'the config file of a worker that has no environment')
+    .addOption(overrides());
 }
 
 function environment(): Option {

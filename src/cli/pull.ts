@@ -10,7 +10,7 @@ export async function pull(names: readonly string[], options: PlaceOptions): Pro
   const place = placeOf(options);
   if (holderOf(place.lock) !== undefined)
     return await all(names, (name) => (isImage(name) ? askForImage(place, name) : asked(place, name)));
-  const config = checked({ config: place.configFile, options: [] });
+  const config = checked({ config: place.configFile, options: place.options });
   const signal = names.some(isImage) ? interrupted() : new AbortController().signal;
   const { withStore } = await import('./store.ts');
   await withStore(config, 'pull', ({ registry }) =>

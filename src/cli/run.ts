@@ -1,5 +1,5 @@
 // `worker [run]`: checks the config, then runs the worker until it is told to stop. Also what `worker up` ends in.
-import { type Config, ConfigError, type LoadOptions, loadConfig } from '../config/load.ts';
+import { type Config, ConfigError, type LoadOptions, loadConfig, parseConfig } from '../config/load.ts';
 import { parseOverrides } from '../config/overrides.ts';
 import { exit, Failure, say } from './failure.ts';
 import { tellStarter } from './starter.ts';
@@ -8,6 +8,7 @@ export interface RunOptions {
   readonly config: string;
   /** The text of each -o, in order. */
   readonly options: readonly string[];
+  onListening?(url: string): void;
 }
 
 /** A failed worker ends the process here: nothing is left to serve, and open handles must not keep it alive. */
@@ -17,6 +18,7 @@ export async function run(options: RunOptions): Promise<never> {
     const { runWorker } = await import('../main.ts');
     await runWorker(config, (url, engine) => {
       process.stdout.write(`listening on ${url} (${engine})\n`);
+      options.onListening?.(url);
       void tellStarter({ at: 'listening', url }); // it may be gone
     });
     process.exit(exit.well); // all is closed; a handle that a library keeps must not keep the process
@@ -30,8 +32,17 @@ export async function run(options: RunOptions): Promise<never> {
 
 /** Throws a Failure with all problems. */
 export function checked({ config, options }: RunOptions, { warn = () => {} }: Pick<LoadOptions, 'warn'> = {}): Config {
+  return usable(config, () => loadConfig(config, { overrides: options.flatMap(parseOverrides), warn }));
+}
+
+/** The same of what is to be in the file `config`. */
+export function checkedContent(content: object, { config, options }: RunOptions): Config {
+  return usable(config, () => parseConfig(content, options.flatMap(parseOverrides)));
+}
+
+function usable(config: string, load: () => Config): Config {
   try {
-    return loadConfig(config, { overrides: options.flatMap(parseOverrides), warn });
+    return load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new Failure([`the config "${config}" cannot be used:`, ...error.problems].join('\n  '), { exitCode: exit.usage, cause: error });

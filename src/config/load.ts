@@ -46,8 +46,8 @@ export function loadConfig(from: string, { overrides = [], warn = () => {} }: Lo
 }
 
 /** Checks what a config file holds. Throws ConfigError with all problems. */
-export function parseConfig(value: unknown): Config {
-  return checked(value, []);
+export function parseConfig(value: unknown, overrides: readonly Override[] = []): Config {
+  return checked(applied(value, overrides), overrides);
 }
 
 function parsedFile(from: string): unknown {

@@ -10,13 +10,14 @@ import { put } from './put.ts';
 
 export interface InstallOptions {
   readonly path?: string;
+  readonly options?: readonly string[];
   readonly name?: string;
   readonly config?: string;
   readonly requirements?: string;
 }
 
 export async function install(source: string, options: InstallOptions): Promise<void> {
-  const place = placeOf(options.path === undefined ? {} : { path: options.path });
+  const place = placeOf({ ...(options.path !== undefined && { path: options.path }), options: options.options ?? [] });
   const name = options.name ?? basename(isGit(source) ? source : resolve(source)).replace(/\.git$/, '');
   const temporary = mkdtempSync(join(tmpdir(), 'sock-worker-install-'));
   try {

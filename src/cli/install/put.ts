@@ -29,7 +29,7 @@ export async function put(place: Place, { name, dir, archive }: Package): Promis
 }
 
 /** Only what a worker could call gets into the registry, by one rename. */
-async function putHere({ configFile }: Place, { name, dir, archive }: Package): Promise<void> {
+async function putHere({ configFile, options }: Place, { name, dir, archive }: Package): Promise<void> {
   const [{ checked }, { registryDirectory }, { withStore }, { DirectoryRegistry }, { settingsOf }, { entryCheck }] = await Promise.all([
     import('../run.ts'),
     import('../registry-directory.ts'),
@@ -38,7 +38,7 @@ async function putHere({ configFile }: Place, { name, dir, archive }: Package): 
     import('../../lambda/deployment.ts'),
     import('../../sandbox/entry-check.ts'),
   ]);
-  const config = checked({ config: configFile, options: [] });
+  const config = checked({ config: configFile, options });
   const attempt = `install "${name}"`;
   await withStore(config, attempt, async ({ store, pool }) => {
     const registry = registryDirectory(config, attempt);

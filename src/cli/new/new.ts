@@ -17,7 +17,8 @@ export interface NewOptions extends PlaceOptions {
 }
 
 export function newLambda(name: string, { runtime, ...options }: NewOptions): void {
-  const config = checked({ config: placeOf(options).configFile, options: [] });
+  const place = placeOf(options);
+  const config = checked({ config: place.configFile, options: place.options });
   const registry = checkedRegistry(config, name);
   const dir = join(registry, name);
   try {

@@ -38,12 +38,19 @@ describe('an environment', needsRoot, () => {
     assert.deepEqual([again.exit, again.stdout], [0, `no worker runs in ${dir}/env/worker\n`]);
   });
 
-  test('up makes one where there is none, with the name that OpenLambda gives it', (t) => {
+  test('up makes one where there is none, with the name that OpenLambda gives it, and its worker is found wherever it runs', (t) => {
     const { run, dir } = ground(t);
-    assert.equal(run(['up', '--detach', '-o', 'worker_port=0']).exit, 0);
-    assert.equal(run(['status']).exit, 0);
+    for (const detach of [[], ['-d']]) assert.equal(run(['up', ...detach, '-o', 'worker_prt=0']).exit, 2);
+    assert.ok(!existsSync(join(dir, 'default-ol')));
+
+    const { stdout } = run(['up', '--detach', '-o', 'worker_port=0,worker_dir=elsewhere']);
+    const [, url = ''] = /URL: (\S+)/.exec(stdout) ?? [];
     assert.ok(existsSync(join(dir, 'default-ol/config.json')));
-    assert.equal(run(['down']).exit, 0);
+    assert.match(run(['status']).stdout, new RegExp(`^ready: pid \\d+ in ${dir}/elsewhere\n`));
+    assert.equal(run(['status', '-o', 'worker_port=0']).exit, 3);
+    assert.ok(run(['new', 'x']).stdout.includes(`${url}/run/x`));
+    assert.match(run(['down']).stdout, /^stopped$/m);
+    assert.equal(run(['down']).stdout, `no worker runs in ${dir}/default-ol/worker\n`);
   });
 
   test('options of OpenLambda that have no effect here are taken, and said to have none', (t) => {

@@ -59,5 +59,5 @@ function scratch(t: TestContext): string {
 }
 
 function place(socket: string, tcp?: Place['tcp']): Place {
-  return { configFile: '', workerDir: '', lock: '', pidFile: '', engine: undefined, stopMs: 0, socket, tcp };
+  return { configFile: '', workerDir: '', lock: '', pidFile: '', engine: undefined, options: [], stopMs: 0, socket, tcp };
 }

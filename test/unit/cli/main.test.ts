@@ -53,10 +53,23 @@ test('worker status loads neither the schema of the config nor any other command
     const { result } = JSON.parse(readFileSync(join(env.NODE_V8_COVERAGE, file), 'utf8')) as { result: { url: string }[] };
     return result.flatMap(({ url }) => /(?:dist\/src|node_modules)\/([^/]+\/[^.]*)\.c?js$/.exec(url)?.[1] ?? []);
   });
-  const own = ['argv', 'client', 'colour', 'completion/shells', 'failure', 'holder', 'main', 'new/runtimes', 'place', 'program', 'status'];
+  const own = [
+    'argv',
+    'client',
+    'colour',
+    'completion/shells',
+    'failure',
+    'holder',
+    'main',
+    'new/runtimes',
+    'place',
+    'program',
+    'record',
+    'status',
+  ];
   assert.deepEqual(loaded.filter((file) => !file.startsWith('commander/')).sort(), [
     ...own.map((file) => `cli/${file}`),
-    'config/docker-socket',
+    ...['config-error', 'docker-socket', 'overrides', 'problem-line'].map((file) => `config/${file}`),
     'picocolors/picocolors',
   ]);
 });
