@@ -193,7 +193,7 @@ export class Invocation implements Call {
       errorCode: error?.code,
       phases,
       began: this.#from.began,
-      ended: performance.now(),
+      ended: phases.end(),
       bytesIn: body instanceof Counted ? body.bytes : body.first.length,
       bytesOut: this.#bytesOut,
       sandbox: this.sandbox,

@@ -144,7 +144,7 @@ function recordRefused({ record }: RouteDeps, request: Begun, lambda: string | u
     errorCode: error.code,
     phases,
     began,
-    ended: performance.now(),
+    ended: phases.end(),
     bytesIn: 0,
     bytesOut: 0,
     sandbox: undefined,

@@ -21,6 +21,15 @@ export class Phases {
     this.#from = end;
   }
 
+  /** What has passed since the last mark belongs to the phase that ended there. Gives the end: the phases sum to the time until then. */
+  end(): number {
+    const now = performance.now();
+    const last = this.lengths.length - 1;
+    if (last >= 0) this.lengths[last] = (this.lengths[last] ?? 0) + now - this.#from;
+    this.#from = now;
+    return now;
+  }
+
   get list(): readonly Phase[] {
     return this.names.map((name, i) => [name, this.lengths[i] ?? 0]);
   }

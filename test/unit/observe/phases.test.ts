@@ -36,6 +36,18 @@ test('a mark that lies before the last one makes a phase of no length', () => {
   ]);
 });
 
+test('at the end nothing is left out: what has passed since the last mark is the last phase’s', () => {
+  const from = performance.now();
+  const phases = new Phases(from);
+  phases.mark('handler', from + 0.001);
+  phases.mark('reply', from + 0.002);
+  const ended = phases.end();
+  const sum = phases.lengths.reduce((all, ms) => all + ms, 0);
+  assert.ok(ended > from && Math.abs(sum - (ended - from)) < 1e-6, `${sum} of ${ended - from}`);
+  assert.deepEqual(phases.names, ['handler', 'reply']);
+  assert.deepEqual(new Phases(from).end() > from && new Phases(from).list, []);
+});
+
 test('the sum is the time from the start to the latest mark, and no phase is negative, whatever the marks are', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 1_000_000 }), { minLength: 1 }), (marks) => {
