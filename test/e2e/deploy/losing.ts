@@ -10,7 +10,7 @@ import { Load, runs } from './calls.ts';
 const [callers, some] = process.env.REQUIRE_KERNEL === '1' ? [3, 30] : [8, 200];
 
 export function losing(start: StartBalancer): void {
-  describe('a worker under load', () => {
+  describe('a worker under load', { concurrency: true }, () => {
     test('stopped by SIGTERM: no call fails, and the other one takes all', async (t) => {
       const placed = await place(t, start);
       const { ask, workers } = placed;

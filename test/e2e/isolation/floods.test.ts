@@ -24,7 +24,7 @@ describe('a lambda that floods', needsRoot, () => {
   let worker: Worker;
   before(async () => {
     const lambdas = { attack: source('channel'), neighbour: 'def f(event): return "well"' };
-    worker = await startWorker(owner, { lambdas, config: { limits: { runtime_sec: 8 }, log_output: false } });
+    worker = await startWorker(owner, { lambdas, config: { limits: { runtime_sec: 3 }, log_output: false } });
   });
   for (const [attack, status] of Object.entries(floods)) {
     test(`the worker with ${attack} is ended, and starves nobody`, async (t) => {
