@@ -2,6 +2,15 @@
 
 export const echo = 'def f(event):\n  return event\n';
 
+/** All of the body comes back, as it comes in. */
+export const streamed = `STREAM_BODY = True
+def f(event, context):
+  def chunks():
+    while chunk := context.stream.read(65536):
+      yield chunk
+  return context.response(chunks(), headers={"content-type": "application/octet-stream"})
+`;
+
 /** Tells which instance answers: a name that it has given itself when it was loaded, and how often it was called. */
 export const who = `import os
 name = os.urandom(8).hex()

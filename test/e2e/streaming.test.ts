@@ -6,17 +6,11 @@ import { readFileSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { describe, test } from 'node:test';
 import { fronts } from './backends.ts';
+import { streamed as echo } from './lambdas.ts';
 import { needsRoot, startWorker, suiteOwner, type Worker } from './worker.ts';
 
 const mib = 1 << 20;
 
-const echo = `STREAM_BODY = True
-def f(event, context):
-  def chunks():
-    while chunk := context.stream.read(65536):
-      yield chunk
-  return context.response(chunks(), headers={"content-type": "application/octet-stream"})
-`;
 /** Sends for ever, and tells how far it has come. */
 const flood = `def f(event, context):
   def chunks():

@@ -22,13 +22,19 @@ async function left(): Promise<number> {
   return (await (await dockerEngine()).containers('sock-worker.worker')).length;
 }
 
-test('what a killed worker has left is removed by the next one, also what never ends', needsDocker, async (t) => {
-  const worker = await started(t, { lambdas: { stuck } });
+/** Killed while it has a call that never ends. */
+async function killed(owner: Owner): Promise<Worker> {
+  const worker = await started(owner, { lambdas: { stuck } });
   const call = worker.call('stuck', {}).catch(() => {});
   await worker.logged(({ msg }) => msg === 'begun');
   await worker.stop('SIGKILL');
   await call;
   assert.ok((await left()) > 0);
+  return worker;
+}
+
+test('what a killed worker has left is removed by the next one, also what never ends', needsDocker, async (t) => {
+  const worker = await killed(t);
   const next = await started(t, { dir: worker.dir, lambdas: { echo }, config: { standbys: 0, max_standbys: 0 } });
   assert.equal(await left(), 0);
   assert.deepEqual((await next.call('echo', { a: 1 })).json(), { a: 1 });
@@ -37,12 +43,7 @@ test('what a killed worker has left is removed by the next one, also what never 
 });
 
 test('or by worker force-cleanup', needsDocker, async (t) => {
-  const worker = await started(t, { lambdas: { stuck } });
-  const call = worker.call('stuck', {}).catch(() => {});
-  await worker.logged(({ msg }) => msg === 'begun');
-  await worker.stop('SIGKILL');
-  await call;
-  assert.ok((await left()) > 0);
+  const worker = await killed(t);
   const { stdout } = await run(process.execPath, [main, 'force-cleanup', '-c', join(worker.dir, 'config.json')]);
   assert.match(stdout, /no container of a dead worker is left/);
   assert.equal(await left(), 0);

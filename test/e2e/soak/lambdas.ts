@@ -1,6 +1,7 @@
 // The lambdas of the soak. Each of them says the id of the request that it answers.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { streamed } from '../lambdas.ts';
 
 /** Files of a lambda's directory. */
 type Files = Readonly<Record<string, string>>;
@@ -13,14 +14,6 @@ export const cold = Array.from({ length: 24 }, (_, n) => `cold-${n}`);
 /** Together they take all the room that there is. */
 export const hogs = ['hog-0', 'hog-1', 'hog-2'];
 
-/** The first bytes of the body name it; all of it comes back as it comes in. */
-const stream = `STREAM_BODY = True
-def f(event, context):
-  def chunks():
-    while chunk := context.stream.read(65536):
-      yield chunk
-  return context.response(chunks(), headers={"content-type": "application/octet-stream"})
-`;
 /** Says the id, then sends for ever. */
 const flood = `def f(event, context):
   def chunks():
@@ -58,7 +51,8 @@ const lambdas: Readonly<Record<string, Files>> = {
     'ol.yaml': 'instances: {max: 1}\nlimits: {queue: 3}\n',
   },
   large: { 'f.py': 'def f(event):\n  return {"id": event["id"], "text": "x" * 2_000_000}\n' },
-  stream: { 'f.py': stream },
+  // The first bytes of the body name it.
+  stream: { 'f.py': streamed },
   flood: { 'f.py': flood },
 };
 
