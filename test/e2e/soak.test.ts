@@ -1,7 +1,7 @@
-// The soak: for two minutes everything at once that clients, lambdas and administrators may do, well or badly, against one worker. Each request has its
+// The soak: for three minutes everything at once that clients, lambdas and administrators may do, well or badly, against one worker. Each request has its
 // answer once, and in the end nothing is left of it.
 //
-//   SOAK_SECONDS=120   how long the traffic lasts (for more than ten minutes run this file by itself: the suite ends a test after fifteen)
+//   SOAK_SECONDS=180   how long the traffic lasts (for more than ten minutes run this file by itself: the suite ends a test after fifteen)
 //   SOAK_SEED=<n>      the seed of all that is chosen (what each client does, in which order); without it one is made up, and told
 //
 // What is asked is in soak/kinds.ts (and leaving.ts), of the lambdas of lambdas.ts, by the clients of senders.ts; ledger.ts keeps the books.
@@ -20,7 +20,7 @@ import { senders } from './soak/senders.ts';
 import { alive, cgroups, inside, mounts, residentBytes } from './traces.ts';
 import { needsRoot, startWorker } from './worker.ts';
 
-const seconds = Number(process.env.SOAK_SECONDS ?? 120);
+const seconds = Number(process.env.SOAK_SECONDS ?? 180);
 const seed = Number(process.env.SOAK_SEED ?? randomInt(2 ** 32));
 const clients = 12;
 const standbys = 2;
