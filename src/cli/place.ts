@@ -121,7 +121,9 @@ function read(configFile: string): Json {
     throw new SyntaxError('it is no JSON object');
   } catch (cause) {
     const hint =
-      codeOf(cause) === 'ENOENT' ? ' (worker init -p DIR makes an environment; -p DIR or -c FILE names one that is elsewhere)' : '';
+      codeOf(cause) === 'ENOENT'
+        ? ` (worker init -p ${dirname(configFile)} makes an environment there; -p DIR names another, -c FILE the config of a worker that has none)`
+        : '';
     throw new Failure(`read the config "${configFile}": ${because(cause)}${hint}`, { exitCode: exit.usage, cause });
   }
 }

@@ -16,7 +16,8 @@ export function parseOverrides(text: string): Override[] {
   let rest: string | undefined = text;
   while (rest !== undefined) {
     const [, key = '', tail]: readonly (string | undefined)[] = /^\s*([^=,]+?)\s*=(.*)$/s.exec(rest) ?? [];
-    if (tail === undefined) throw new ConfigError([`-o ${shown(rest)}: expected key=value, several with commas between`]);
+    if (tail === undefined)
+      throw new ConfigError([`-o ${shown(rest)}: expected key=value, like limits.mem_mb=100, several with commas between`]);
     const end = valueEnd(tail);
     const [first = '', ...more] = key.split('.');
     overrides.push({ path: [first, ...more], value: readValue(tail.slice(0, end)) });

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { exit, Failure } from '../failure.ts';
+import { checkNewName } from '../lambda-name.ts';
 import { placeOf } from '../place.ts';
 import { clone, isGit } from './git.ts';
 import { pack } from './pack.ts';
@@ -19,6 +20,7 @@ export interface InstallOptions {
 export async function install(source: string, options: InstallOptions): Promise<void> {
   const place = placeOf({ ...(options.path !== undefined && { path: options.path }), options: options.options ?? [] });
   const name = options.name ?? basename(isGit(source) ? source : resolve(source)).replace(/\.git$/, '');
+  checkNewName(name, `install "${source}" as "${name}"${options.name === undefined ? ' (-n gives another name)' : ''}`);
   const temporary = mkdtempSync(join(tmpdir(), 'sock-worker-install-'));
   try {
     const dir = isGit(source) ? clone(source, join(temporary, 'clone')) : directory(source);

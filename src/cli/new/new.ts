@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config/load.ts';
-import { WorkerError } from '../../errors.ts';
-import { checkName, findEntry } from '../../registry/entry.ts';
-import { because, codeOf, exit, Failure } from '../failure.ts';
+import { findEntry } from '../../registry/entry.ts';
+import { because, codeOf, Failure } from '../failure.ts';
+import { checkNewName } from '../lambda-name.ts';
 import { type PlaceOptions, placeOf } from '../place.ts';
 import { registryDirectory } from '../registry-directory.ts';
 import { checked } from '../run.ts';
@@ -28,22 +28,28 @@ export function newLambda(name: string, { runtime, ...options }: NewOptions): vo
   }
   process.stdout.write(`${templates[runtime].map(({ file }) => `wrote ${join(dir, file)}\n`).join('')}
 Call it:
-  curl -X POST http://localhost:${config.worker_port}/run/${name} -d '{"name": "you"}'
-`);
+  curl -X POST ${address(config)}/run/${name} -d '{"name": "you"}'
+${config.worker_port === 0 ? 'PORT: worker_port is 0, so the worker takes a free one, and tells it when it starts\n' : ''}`);
+}
+
+/** Of the worker that runs, or will run. */
+function address({ worker_url: host, worker_port: port }: Config): string {
+  const name = ['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port === 0 ? 'PORT' : port}`;
 }
 
 /** The directory for it, in which there is none of this name. */
 function checkedRegistry(config: Config, name: string): string {
+  const attempt = `write the lambda "${name}"`;
+  checkNewName(name, attempt);
   try {
-    checkName(name);
-    const registry = registryDirectory(config, `write the lambda "${name}"`);
+    const registry = registryDirectory(config, attempt);
     const entry = findEntry(registry, name);
-    if (entry !== undefined) throw new Failure(`write the lambda "${name}": "${entry.path}" is there (take another name, or remove it)`);
+    if (entry !== undefined) throw new Failure(`${attempt}: "${entry.path}" is there (take another name, or remove it)`);
     return registry;
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
-    const isUsage = cause instanceof WorkerError && cause.code === 'lambda-name';
-    throw new Failure(`write the lambda "${name}": ${because(cause)}`, { exitCode: isUsage ? exit.usage : exit.failed, cause });
+    throw new Failure(`${attempt}: ${because(cause)}`, { cause });
   }
 }
 

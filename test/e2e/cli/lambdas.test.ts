@@ -62,7 +62,8 @@ describe('lambdas', needsRoot, () => {
     const wrong = install('-c', 'wrong.yaml', 'code');
     assert.equal(wrong.exit, 1);
     assert.match(wrong.stderr, /install "code": .*ol\.yaml: .*limts/);
-    assert.equal(install('-n', 'a/b', 'code').exit, 1);
+    for (const name of ['a/b', '../../b', '']) assert.equal(install('-n', name, 'code').exit, 2);
+    assert.ok(!existsSync(join(dir, 'env/b.tar.gz')));
     assert.deepEqual(readdirSync(join(dir, 'env/registry')), []);
 
     const kept = install('-r', 'requirements', 'code');

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -35,6 +37,14 @@ for (const [args, exit, says] of lines) {
     assert.equal(status, exit);
   });
 }
+
+test('who reads no further is no error', async (t) => {
+  const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => child.kill());
+  child.stdout.destroy();
+  const [said, [exit]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  assert.deepEqual([said, exit], ['', 0]);
+});
 
 test('worker doctor --json prints findings, and its exit code says whether something needed is missing', () => {
   const { status, stdout } = spawnSync(process.execPath, [main, 'doctor', '--json'], { encoding: 'utf8' });

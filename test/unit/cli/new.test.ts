@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -18,7 +18,11 @@ test('a name that is taken, in whichever form, or that is none, is refused and n
   for (const name of ['packed', 'single', 'folder'])
     assert.throws(() => newLambda(name, { config, runtime: 'python' }), /is there \(take another name/, name);
   for (const name of ['..', 'a/b', 'é', ''])
-    assert.throws(() => newLambda(name, { config, runtime: 'python' }), { exitCode: 2, message: /a name has letters/ }, name);
+    assert.throws(
+      () => newLambda(name, { config, runtime: 'python' }),
+      { exitCode: 2, message: /^write the lambda ".*": a lambda's name has letters/ },
+      name,
+    );
   assert.deepEqual(readdirSync(registry).sort(), ['folder', 'packed.tar.gz', 'single.py']);
 });
 
@@ -31,6 +35,22 @@ test('a new lambda is whole in the registry, which is made where it is missing',
   assert.deepEqual(readdirSync(registry).sort(), [...runtimes].sort());
   for (const runtime of runtimes)
     assert.deepEqual(readdirSync(join(registry, runtime)).sort(), templates[runtime].map(({ file }) => file).sort());
+});
+
+test('it tells how to call it where the worker listens', (t) => {
+  const { config } = worker(t);
+  const content = JSON.parse(readFileSync(config, 'utf8')) as object;
+  const told = (name: string, keys: object): string => {
+    writeFileSync(config, JSON.stringify({ ...content, ...keys }));
+    const written = t.mock.method(process.stdout, 'write', () => true);
+    newLambda(name, { config, runtime: 'python' });
+    t.mock.restoreAll();
+    return written.mock.calls.map(({ arguments: [text] }) => String(text)).join('');
+  };
+  assert.match(told('a', {}), / http:\/\/localhost:8080\/run\/a /);
+  assert.match(told('b', { worker_port: 81, worker_url: '0.0.0.0' }), / http:\/\/localhost:81\/run\/b /);
+  assert.match(told('c', { worker_port: 81, worker_url: '::1' }), / http:\/\/\[::1\]:81\/run\/c /);
+  assert.match(told('d', { worker_port: 0 }), / http:\/\/localhost:PORT\/run\/d .*\nPORT: worker_port is 0/);
 });
 
 for (const runtime of runtimes) {

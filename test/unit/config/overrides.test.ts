@@ -29,7 +29,10 @@ for (const [text, ...overrides] of read) {
 
 for (const text of ['', 'worker_port', '=1', 'a=1,', 'a=1,,b=2', 'a=1,b']) {
   test(`-o "${text}" is refused`, () => {
-    assert.throws(() => parseOverrides(text), /^ConfigError: -o ".*": expected key=value, several with commas between$/);
+    assert.throws(
+      () => parseOverrides(text),
+      /^ConfigError: -o ".*": expected key=value, like limits\.mem_mb=100, several with commas between$/,
+    );
   });
 }
 
