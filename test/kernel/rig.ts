@@ -19,6 +19,7 @@ export interface Status {
   readonly zygote: string;
   readonly standbys: number;
   readonly sandboxes: number;
+  readonly lambdaZygotes: number;
   readonly slots: { readonly ready: number; readonly coming: number; readonly inUse: number } | undefined;
   readonly limitsNotEnforced: readonly Controller[];
 }
@@ -40,7 +41,7 @@ export interface Running {
   ask(event?: unknown): Promise<unknown>;
 }
 
-export interface RigOptions extends Partial<Pick<SockOptions, 'limits' | 'maxSandboxes'>> {
+export interface RigOptions extends Partial<Pick<SockOptions, 'limits' | 'maxSandboxes' | 'lambdaZygotes'>> {
   /** How many are kept. */
   readonly standbys?: number;
 }
@@ -65,7 +66,7 @@ export interface Rig {
 
 const native = loadNative();
 const mib = 1 << 20;
-const plain = { environment: {}, entry: {}, concurrency: 1, limits: undefined, zygote: false };
+const plain = { environment: {}, entry: {}, concurrency: 1, limits: undefined, zygote: true };
 
 export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'sock-kernel-'));

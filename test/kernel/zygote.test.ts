@@ -62,6 +62,29 @@ test('calls on their way when the zygote is killed are answered or fail, and non
   assert.deepEqual(await made.once(made.code(echo), { after: 'all' }), { after: 'all' });
 });
 
+test("what came of a lambda's own zygote lives on when that is killed: it is counted, and ends with the backend", needsRoot, async (t) => {
+  const made = await rig(t, { lambdaZygotes: 1 });
+  const heavy = made.code('import os, time\ntime.sleep(0.02)\nown = os.getuid() == 0\ndef f(event): return own');
+  const first = [made.start(heavy), made.start(heavy)];
+  await Promise.all(first.map(({ answer }) => answer));
+  await Promise.all(first.map(({ sandbox }) => sandbox.close()));
+  let running = made.start(heavy);
+  for (let starts = 0; starts < 200 && (await running.answer) !== true; starts++) {
+    await running.sandbox.close();
+    running = made.start(heavy);
+  }
+  assert.equal(await running.answer, true, 'its own zygote serves');
+  const { sandboxes, lambdaZygotes } = made.status();
+  assert.deepEqual({ sandboxes, lambdaZygotes }, { sandboxes: 1, lambdaZygotes: 1 });
+  killZygote(made, 'z1');
+  await made.until('its end', (status) => status.lambdaZygotes === 0);
+  assert.equal(await running.ask(), true);
+  assert.equal(made.status().sandboxes, 1);
+  assert.ok(made.backend.memory().has(running.sandbox.id));
+  await made.close();
+  await running.sandbox.closed;
+});
+
 test('two backends on one host share no uid and do not touch each other', needsRoot, async (t) => {
   const [a, b] = [await rig(t), await rig(t)];
   const uidMap = "def f(event): return open('/proc/self/uid_map').read().split()[1]";

@@ -99,7 +99,7 @@ export class SockBackend implements Backend {
       backend: 'sock',
       ...first,
       standbys: pools.reduce((sum, [, { standbys }]) => sum + standbys, 0),
-      sandboxes: pools.reduce((sum, [, { sandboxes }]) => sum + sandboxes, 0),
+      sandboxes: this.#all.reduce((sum, pool) => sum + pool.status().sandboxes, 0),
       runtimes: Object.fromEntries(pools),
       lambdaZygotes: this.#own.count,
       limitsNotEnforced: this.#cgroups.missing,
@@ -107,7 +107,7 @@ export class SockBackend implements Backend {
   }
 
   memory(): ReadonlyMap<string, number> {
-    return new Map([...[...this.#pools.values()].flatMap((pool) => pool.memory()), ...this.#own.memory()]);
+    return new Map(this.#all.flatMap((pool) => pool.memory()));
   }
 
   kill(): void {
@@ -120,6 +120,10 @@ export class SockBackend implements Backend {
     await this.#nursery.close();
     this.#cgroups.close();
     this.#uids.close();
+  }
+
+  get #all(): readonly Pool[] {
+    return [...this.#pools.values(), ...this.#own.pools];
   }
 
   #begin(runtime: Runtime): { pool: Pool; started: Promise<void> } {

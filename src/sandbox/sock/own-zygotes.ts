@@ -21,7 +21,8 @@ export class OwnZygotes {
   readonly #limits: SandboxLimits;
   /** By lambda and digest; those used last at the end. */
   readonly #known = new Map<string, Known>();
-  readonly #closing = new Set<Pool>();
+  /** Those of which nothing more is asked, while sandboxes of theirs live. */
+  readonly #retired = new Set<Pool>();
 
   /** `shared`: the pool that every lambda has; at most `most` zygotes at a time, each under the limits of its lambda, or these. */
   constructor(shared: Omit<PoolOptions, 'runtime'>, most: number, limits: SandboxLimits) {
@@ -45,8 +46,9 @@ export class OwnZygotes {
     return known.pool;
   }
 
-  memory(): ReturnType<Pool['memory']> {
-    return [...this.#pools().map(([, pool]) => pool), ...this.#closing].flatMap((pool) => pool.memory());
+  /** All that may have sandboxes. */
+  get pools(): readonly Pool[] {
+    return [...this.#pools().map(([, pool]) => pool), ...this.#retired];
   }
 
   /** A sandbox of the lambda has loaded its handler in so many ms (0: it was loaded). */
@@ -67,9 +69,8 @@ export class OwnZygotes {
   }
 
   async close(): Promise<void> {
-    const pools = [...this.#pools().map(([, pool]) => pool), ...this.#closing];
-    this.#known.clear();
-    await Promise.all(pools.map((pool) => pool.close()));
+    for (const key of [...this.#known.keys()]) this.#drop(key);
+    await Promise.all([...this.#retired].map((pool) => pool.close()));
   }
 
   #make(known: Known, runtime: Runtime, spec: SandboxSpec, loadMs: number): void {
@@ -79,6 +80,12 @@ export class OwnZygotes {
     const { environment, entry, concurrency } = spec;
     const startMs = Math.min(importLimit.most, importLimit.least + importLimit.times * Math.ceil(loadMs));
     known.state = 'starting';
+    const gone = (reason: string): void => {
+      if (known.pool !== pool) return; // it has been told, or is not wanted any more
+      spec.onLine('stderr', `the zygote of this lambda alone is gone: ${reason}; sandboxes load the code themselves`, undefined);
+      known.state = 'failed'; // for good: it would cost calls each time
+      this.#retire(known);
+    };
     const pool = new Pool({
       ...this.#shared,
       runtime: {
@@ -95,23 +102,26 @@ export class OwnZygotes {
         confined: { limits: spec.limits ?? this.#limits, startMs },
         onLine: (line) => spec.onLine('stderr', line, undefined),
         onServing: () => (known.state = 'serving'),
-        onGone: (reason) => {
-          spec.onLine('stderr', `the zygote of this lambda alone is gone: ${reason}; sandboxes load the code themselves`, undefined);
-          known.state = 'failed'; // for good: it would cost calls each time
-          known.pool = undefined;
-        },
+        onGone: gone,
       },
     });
     known.pool = pool;
-    pool.start().catch(() => {}); // onGone has been told, and the lambda's log has the reason
+    pool.start().catch(({ message }: Error) => gone(message));
   }
 
   #drop(key: string | undefined): void {
-    const pool = key === undefined ? undefined : this.#known.get(key)?.pool;
-    if (key !== undefined) this.#known.delete(key);
+    const known = key === undefined ? undefined : this.#known.get(key);
+    if (key === undefined || known === undefined) return;
+    this.#known.delete(key);
+    this.#retire(known);
+  }
+
+  #retire(known: Known): void {
+    const { pool } = known;
     if (pool === undefined) return;
-    this.#closing.add(pool);
-    void pool.retire().then(() => this.#closing.delete(pool));
+    known.pool = undefined;
+    this.#retired.add(pool);
+    void pool.retire().then(() => this.#retired.delete(pool));
   }
 
   #pools(): [string, Pool][] {

@@ -114,7 +114,7 @@ export class Pool implements LeafOwner {
       zygote: this.#keeper.at,
       standbys: this.#standbys.count,
       starting: this.#standbys.coming,
-      sandboxes: this.#leaves.size - this.#standbys.count,
+      sandboxes: [...this.#leaves.keys()].filter(({ spec }) => spec !== undefined).length,
       slots: this.#keeper.serving?.slots.counts,
     };
   }
