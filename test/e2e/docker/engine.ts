@@ -1,6 +1,6 @@
 // A real Docker engine for the tests that need one: a dockerd of this process's own, without bridge and iptables, ended with it.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { Pool } from 'undici';
+import { needsPrograms } from '../deploy/balancer.ts';
 import { needsRoot, type Worker } from '../worker.ts';
 
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-const there = spawnSync('dockerd', ['--version'], { env }).status === 0;
 
-/** The options of a test that starts an engine: skipped where none can run. */
-export const needsDocker = there ? needsRoot : { skip: 'needs dockerd (apt-get install docker.io)' };
+/** The options of a test that starts an engine: skipped where there is none (apt-get install docker.io). One that is there has to start. */
+export const needsDocker = { ...needsRoot, ...needsPrograms('dockerd') };
 
 /** A container, as far as tests look at it. */
 export interface Listed {
