@@ -7,6 +7,7 @@ import { dockerChecks } from './doctor/docker.ts';
 import { type Finding, missing, ok } from './doctor/finding.ts';
 import { type Host, thisHost } from './doctor/host.ts';
 import { kernelChecks } from './doctor/kernel.ts';
+import { logChecks } from './doctor/log.ts';
 import { memoryChecks } from './doctor/memory.ts';
 import { networkChecks } from './doctor/network.ts';
 import { nodeChecks } from './doctor/node.ts';
@@ -39,7 +40,8 @@ export async function examine(host: Host, config: Config): Promise<Finding[]> {
     ...dockerChecks(host, config),
     ...nodeChecks(host),
     ...memoryChecks(host, config.limits.mem_mb),
-    ...storageChecks(host, config.worker_dir),
+    ...storageChecks(host, config),
+    ...logChecks(host, config.log_output),
     ...(await networkChecks(host, { name: config.worker_url, port: config.worker_port })),
   ];
 }

@@ -1,6 +1,17 @@
 // All that the checks may look at, so that a test can show them a machine that is not this one.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  statfsSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,6 +28,10 @@ export interface Host {
   run(command: readonly [string, ...string[]]): Ran;
   /** Makes a directory in `parent`, lists what is in it at once (cgroupfs fills new ones), removes it. The error's code when it cannot. */
   tryDirectory(parent: string): { readonly entries: readonly string[] } | { readonly code: string };
+  /** Opens a file that is there, to write at its end. The error's code when it cannot. */
+  tryAppend(file: string): string | undefined;
+  /** Without links. Of a path that is there. */
+  realPath(path: string): string;
   /** Bytes that may still be written to the file system of a directory. */
   freeBytes(directory: string): number;
   /** Listens for a moment. The error's code when it cannot. */
@@ -65,6 +80,15 @@ export function thisHost(): Host {
         return { code: codeOf(error) };
       }
     },
+    tryAppend(file) {
+      try {
+        closeSync(openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK)); // of a FIFO nobody may read
+        return undefined;
+      } catch (error) {
+        return codeOf(error);
+      }
+    },
+    realPath: realpathSync,
     freeBytes(directory) {
       const { bavail, bsize } = statfsSync(directory);
       return bavail * bsize;

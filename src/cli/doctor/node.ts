@@ -31,10 +31,12 @@ function frontEnd(host: Host): Finding {
 
 function addon(host: Host): Finding {
   const file = path.join(packageRoot, 'build/Release/sock.node');
-  const mend = 'start bin/worker once: it builds the addon, and says why when it cannot (build/setup.log)';
-  if (!host.exists(file)) return missing('addon', 'not built', mend);
+  if (!host.exists(file)) {
+    const mend = `the first start as root builds it (sudo ${path.join(packageRoot, 'bin/worker')}), in about a minute; so does npx node-gyp rebuild in ${packageRoot}`;
+    return limited('addon', 'not built yet', mend);
+  }
   const problem = loadProblem(host, file);
-  return problem === undefined ? ok('addon', 'loads') : missing('addon', problem, mend);
+  return problem === undefined ? ok('addon', 'loads') : missing('addon', problem, `build it anew: npx node-gyp rebuild in ${packageRoot}`);
 }
 
 function packageFolders(name: string): string[] {

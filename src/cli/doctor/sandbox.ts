@@ -4,6 +4,7 @@ import { type Finding, limited, missing, ok } from './finding.ts';
 import type { Host } from './host.ts';
 
 const inside = `
+echo 0 > /proc/sys/user/max_user_namespaces && echo limit
 mount -t tmpfs -o size=1m tmpfs /tmp && echo tmpfs
 mkdir /tmp/lower /tmp/upper /tmp/work /tmp/merged
 mount -t overlay -o lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work overlay /tmp/merged && echo overlay
@@ -29,6 +30,13 @@ export function sandboxChecks(host: Host): Finding[] {
   const could = stdout.split('\n');
   return [
     ok('namespaces', 'user, mount, pid, ipc, uts, cgroup, net'),
+    could.includes('limit')
+      ? ok('/proc/sys/user', 'can be written')
+      : missing(
+          '/proc/sys/user',
+          oneLine(stderr),
+          'mount -o remount,rw /proc/sys (each sandbox has its user namespaces limited there); in a container, run it --privileged',
+        ),
     could.includes('tmpfs') ? ok('tmpfs', 'mounted one') : missing('tmpfs', oneLine(stderr), 'use a kernel with CONFIG_TMPFS'),
     could.includes('proc')
       ? ok('fresh /proc', 'mounted one')
