@@ -37,6 +37,7 @@ import { directoryOf, openRegistry } from './registry/registries.ts';
 import { Shelf } from './registry/shelf.ts';
 import { Store } from './registry/store.ts';
 import { UnpackPool } from './registry/unpack-pool.ts';
+import { languages } from './runtime/languages.ts';
 import { openBackend } from './sandbox/backends.ts';
 import { entryCheck } from './sandbox/entry-check.ts';
 import { loadNative, type Native, packageRoot } from './sandbox/sock/native.ts';
@@ -143,6 +144,7 @@ export async function runWorker(config: Config, onListening: (url: string, engin
             const digest = await intoStore({ store, pool }, 'archive', path);
             return { digest, dir: store.path(digest), release: () => store.release(digest) };
           },
+          languages,
           most: maxSandboxes,
           timeLimitMs: limits.runtime_sec * 1000,
           queue: limits.queue,

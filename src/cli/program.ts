@@ -1,9 +1,9 @@
 // The commands and their options. Each loads its own file only, when it is asked for.
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { type Language, languages } from '../runtime/languages.ts';
 import { type Shell, shells } from './completion/shells.ts';
 import type { InstallOptions } from './install/install.ts';
-import { type Runtime, runtimes } from './new/runtimes.ts';
 import type { PlaceOptions } from './place.ts';
 
 export function program(): Command {
@@ -113,9 +113,9 @@ function lambdas(worker: Command): void {
   placed(worker.command('new'))
     .description('write a lambda that runs into the registry')
     .argument('<name>', 'letters, digits, ".", "_", "-"')
-    .addOption(new Option('-r, --runtime <runtime>', 'what it is written in').choices(runtimes).default('python'))
+    .addOption(new Option('-r, --runtime <runtime>', 'what it is written in').choices(languages).default(languages[0]))
     .addHelpText('after', examples('worker new hello -p ./node1', 'worker new fast --runtime native'))
-    .action(async (name: string, options: PlaceOptions & { runtime: Runtime }) => {
+    .action(async (name: string, options: PlaceOptions & { runtime: Language }) => {
       const { newLambda } = await import('./new/new.ts');
       newLambda(name, options);
     });

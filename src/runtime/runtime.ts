@@ -1,8 +1,11 @@
 // What the worker has to know of a language: when a package is of it, and what its zygote runs. Adding a language is a folder beside this file,
-// with what runs inside of a sandbox, and a line in runtimes.ts.
+// with what runs inside of a sandbox and what `worker new` writes (template/), and its name in languages.ts.
 
 export interface Runtime {
-  readonly name: 'python' | 'node' | 'native';
+  /** As languages.ts has it. */
+  readonly name: string;
+  /** Files of which one is called where none is named. */
+  readonly entries: readonly string[];
   /** Whether it runs a package with these files, named from the package's root on. */
   handles(files: readonly string[], entry: EntryChoice): boolean;
   /** What is copied into the generated root, where every runtime's files lie side by side. */
@@ -18,6 +21,16 @@ export interface Runtime {
   readonly mostConcurrent: number;
   /** Zygote and standbys: from the worker's start on, or from the first lambda on that needs them. */
   readonly begins: 'with-worker' | 'when-used';
+}
+
+export interface RuntimeOptions {
+  readonly packageRoot: string;
+  /** The directory whose /usr sandboxes see. */
+  readonly base: string;
+  /** The Node that runs the worker. */
+  readonly node: string;
+  /** The most that a sandbox may have, 0: no limit. */
+  readonly memoryBytes: number;
 }
 
 /** What a zygote executes (paths of the sandbox's root), and what of the host it finds mounted there, read-only. */

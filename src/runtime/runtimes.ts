@@ -1,10 +1,17 @@
-// All runtimes there are, in the order in which they are asked whether a package is theirs.
+// What there is of each language, made.
+import { type Language, languages } from './languages.ts';
 import { nativeRuntime } from './native/runtime.ts';
-import { type NodeRuntimeOptions, nodeRuntime } from './node/runtime.ts';
+import { nodeRuntime } from './node/runtime.ts';
 import { pythonRuntime } from './python/runtime.ts';
-import type { Runtime } from './runtime.ts';
+import type { Runtime, RuntimeOptions } from './runtime.ts';
 
-/** OpenLambda's order, f.py before f.bin, and then what it has not. */
-export function allRuntimes(options: NodeRuntimeOptions): readonly Runtime[] {
-  return [pythonRuntime(options.packageRoot), nativeRuntime(options.packageRoot), nodeRuntime(options)];
+const make: Readonly<Record<Language, (options: RuntimeOptions) => Runtime>> = {
+  python: pythonRuntime,
+  native: nativeRuntime,
+  node: nodeRuntime,
+};
+
+/** In the order of `languages`. */
+export function allRuntimes(options: RuntimeOptions): readonly Runtime[] {
+  return languages.map((language) => make[language](options));
 }

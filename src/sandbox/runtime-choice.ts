@@ -14,8 +14,8 @@ export class RuntimeChoice {
   }
 
   /** Throws code-invalid when none handles it, or not as it is to be called. */
-  of({ code, entry, concurrency }: Pick<SandboxSpec, 'code' | 'entry' | 'concurrency'>): Runtime {
-    const runtime = this.#chosen.get(code) ?? this.#choose(code, entry);
+  of({ code, entry, language, concurrency }: Pick<SandboxSpec, 'code' | 'entry' | 'language' | 'concurrency'>): Runtime {
+    const runtime = this.#chosen.get(code) ?? this.#choose(code, entry, language);
     if (concurrency > runtime.mostConcurrent) {
       const detail = `concurrency: at most ${runtime.mostConcurrent} for ${runtime.name} lambdas, got ${concurrency}`;
       throw new WorkerError('code-invalid', { detail });
@@ -23,13 +23,14 @@ export class RuntimeChoice {
     return runtime;
   }
 
-  #choose(code: Code, entry: SandboxSpec['entry']): Runtime {
+  #choose(code: Code, entry: SandboxSpec['entry'], language: string | undefined): Runtime {
+    const runtimes = this.#runtimes.filter(({ name }) => language === undefined || name === language);
     const { file } = entry;
     const files = readdirSync(code.dir);
     if (file?.includes('/') && existsSync(join(code.dir, file))) files.push(file);
-    const runtime = runtimeOf(this.#runtimes, files, entry);
+    const runtime = runtimeOf(runtimes, files, entry);
     if (runtime === undefined) {
-      const detail = `it has ${file === undefined ? 'no f.py, f.bin, index.mjs, index.js, f.mjs, f.js or f.cjs' : `no ${file}`}`;
+      const detail = `it has no ${file ?? runtimes.flatMap(({ entries }) => entries).join(', ')}`;
       throw new WorkerError('code-invalid', { detail });
     }
     this.#chosen.set(code, runtime);

@@ -136,6 +136,8 @@ export interface SandboxSpec {
   readonly cold: ColdClass | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly entry: Entry;
+  /** By its name; absent: what the code tells. */
+  readonly language?: string;
   /** Requests that it is given at a time. */
   readonly concurrency: number;
   /** Undefined: the worker's. */

@@ -9,8 +9,8 @@ const src = fileURLToPath(new URL('../../../src', import.meta.url));
 
 /** Arrows between the folders of src/, downwards only. A new one fails until it stands here, with the thought that it is worth it. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['config', 'http', 'lambda', 'observe', 'registry', 'sandbox', 'signals.ts'],
-  cli: ['config', 'errors.ts', 'lambda', 'main.ts', 'registry', 'sandbox'],
+  'main.ts': ['config', 'http', 'lambda', 'observe', 'registry', 'runtime', 'sandbox', 'signals.ts'],
+  cli: ['config', 'errors.ts', 'lambda', 'main.ts', 'registry', 'runtime', 'sandbox'],
   http: ['config', 'errors.ts', 'lambda', 'observe', 'registry', 'sandbox'],
   lambda: ['config', 'errors.ts', 'observe', 'registry', 'sandbox'],
   registry: ['errors.ts', 'sandbox'],

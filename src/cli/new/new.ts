@@ -4,16 +4,16 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config/load.ts';
 import { findEntry } from '../../registry/entry.ts';
+import type { Language } from '../../runtime/languages.ts';
 import { because, codeOf, Failure } from '../failure.ts';
 import { checkNewName } from '../lambda-name.ts';
 import { type PlaceOptions, placeOf } from '../place.ts';
 import { registryDirectory } from '../registry-directory.ts';
 import { checked } from '../run.ts';
-import type { Runtime } from './runtimes.ts';
-import { templates } from './templates.ts';
+import { type TemplateFile, template } from './template.ts';
 
 export interface NewOptions extends PlaceOptions {
-  readonly runtime: Runtime;
+  readonly runtime: Language;
 }
 
 export function newLambda(name: string, { runtime, ...options }: NewOptions): void {
@@ -21,12 +21,13 @@ export function newLambda(name: string, { runtime, ...options }: NewOptions): vo
   const config = checked({ config: place.configFile, options: place.options });
   const registry = checkedRegistry(config, name);
   const dir = join(registry, name);
+  const files = template(runtime);
   try {
-    write(registry, dir, runtime);
+    write(registry, dir, files);
   } catch (cause) {
     throw new Failure(`write the lambda "${dir}": ${because(cause)}${codeOf(cause) === 'EACCES' ? '; use sudo' : ''}`, { cause });
   }
-  process.stdout.write(`${templates[runtime].map(({ file }) => `wrote ${join(dir, file)}\n`).join('')}
+  process.stdout.write(`${files.map(({ file }) => `wrote ${join(dir, file)}\n`).join('')}
 Call it:
   curl -X POST ${address(config)}/run/${name} -d '{"name": "you"}'
 ${config.worker_port === 0 ? 'PORT: worker_port is 0, so the worker takes a free one, and tells it when it starts\n' : ''}`);
@@ -54,11 +55,11 @@ function checkedRegistry(config: Config, name: string): string {
 }
 
 /** Whole or not at all: a name with "~" is no lambda's, and the rename fails where something has come meanwhile. */
-function write(registry: string, dir: string, runtime: Runtime): void {
+function write(registry: string, dir: string, files: readonly TemplateFile[]): void {
   const temporary = join(registry, `.new~${randomUUID()}`);
   try {
     mkdirSync(temporary);
-    for (const { file, mode = 0o644, text } of templates[runtime]) writeFileSync(join(temporary, file), text, { mode });
+    for (const { file, mode = 0o644, text } of files) writeFileSync(join(temporary, file), text, { mode });
     renameSync(temporary, dir);
   } catch (cause) {
     rmSync(temporary, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { WorkerError } from '../../errors.ts';
 import type { Call, Outcome } from '../../lambda/call.ts';
 import { Phases } from '../../observe/phases.ts';
 import type { OpStats } from '../../observe/stats.ts';
-import type { Backend, Code, Entry, Stream } from '../../sandbox/sandbox.ts';
+import type { Backend, Code, Stream } from '../../sandbox/sandbox.ts';
 import { plain } from '../error-reply.ts';
 import type { Answer, Answerer, Asked } from './route.ts';
 import { SockBox } from './sock-box.ts';
@@ -20,6 +20,8 @@ export interface SockModeOptions {
   readonly backend: Pick<Backend, 'create'>;
   /** Unpacks a .tar.gz; what comes of it stays until it is released. Rejects with code-invalid. */
   archive(path: string): Promise<Held>;
+  /** Names that a request may give. */
+  readonly languages: readonly string[];
   /** Sandboxes at a time. */
   readonly most: number;
   readonly timeLimitMs: number;
@@ -39,25 +41,25 @@ export type SockAnswerers = Readonly<Record<'create' | 'destroy' | 'pause' | 'un
 
 const mostBytes = 64 << 10;
 const nothing = new Uint8Array(0);
-const entries: Readonly<Record<'python' | 'native' | 'node', Entry>> = { python: { file: 'f.py' }, native: { file: 'f.bin' }, node: {} };
 const code = 'an absolute directory, or a .tar.gz, on the machine of the worker';
-const runtimes = '"python", "native" or "node", or no such key (the code then tells)';
 
 /** What OpenLambda takes; of that, values that ask for what is not here are told so rather than ignored. */
-const asked = z.strictObject(
-  {
-    code: z.string(code).refine((path) => isAbsolute(path) && isCode(path), code),
-    leaf: z.literal(true, 'true or false').nullish(),
-    parent: z.literal('', 'no such key, or "" (this worker chooses the zygote itself)').nullish(),
-    pkgs: z.array(z.never(), 'an empty list, or no such key (packages belong into the code directory)').max(0, 'an empty list').nullish(),
-    runtime: z.enum(['python', 'native', 'node'], runtimes).nullish(),
-  },
-  'a JSON object',
-);
+const asked = (languages: readonly string[]) =>
+  z.strictObject(
+    {
+      code: z.string(code).refine((path) => isAbsolute(path) && isCode(path), code),
+      leaf: z.literal(true, 'true or false').nullish(),
+      parent: z.literal('', 'no such key, or "" (this worker chooses the zygote itself)').nullish(),
+      pkgs: z.array(z.never(), 'an empty list, or no such key (packages belong into the code directory)').max(0, 'an empty list').nullish(),
+      runtime: z.enum(languages, `${languages.map((name) => `"${name}"`).join(', ')}, or no such key (the code then tells)`).nullish(),
+    },
+    'a JSON object',
+  );
 
 export class SockMode {
   readonly answerers: SockAnswerers;
   readonly #options: SockModeOptions;
+  readonly #asked: ReturnType<typeof asked>;
   readonly #boxes = new Map<string, SockBox>();
   #inFlight = 0;
   #draining = false;
@@ -65,6 +67,7 @@ export class SockMode {
 
   constructor(options: SockModeOptions) {
     this.#options = options;
+    this.#asked = asked(options.languages);
     const done =
       (work: (box: SockBox) => Promise<void> | void): Answerer =>
       async ({ name: id }) => {
@@ -128,9 +131,9 @@ export class SockMode {
   /** Answers with the id when the handler is loaded, so that what is wrong with the code is told here. */
   async #create({ asker: { requestId }, body, gone }: Asked): Promise<Answer> {
     const began = performance.now();
-    const { code, runtime } = read(await text(body(mostBytes)));
+    const { code, runtime } = read(await text(body(mostBytes)), this.#asked);
     const held = statOf(code)?.isFile() ? await this.#options.archive(code).catch(blame) : inPlace(code);
-    const box = this.#make(held, runtime == null ? {} : entries[runtime], gone);
+    const box = this.#make(held, runtime ?? undefined, gone);
     const outcome = await new Promise<Outcome>((settle) => {
       const call = loading(box.id, requestId, settle);
       box.load(call);
@@ -145,7 +148,7 @@ export class SockMode {
   }
 
   /** The code is released when the sandbox ends, or is not made. */
-  #make(held: Held, entry: Entry, gone: AbortSignal): SockBox {
+  #make(held: Held, language: string | undefined, gone: AbortSignal): SockBox {
     const { backend, most, timeLimitMs, queue, onLine } = this.#options;
     try {
       if (gone.aborted) throw new WorkerError('client-gone'); // nobody would be told its id
@@ -156,7 +159,8 @@ export class SockMode {
         code: held,
         cold: undefined,
         environment: {},
-        entry,
+        entry: {},
+        ...(language !== undefined && { language }),
         concurrency: 1,
         limits: undefined,
         zygote: false, // what is in the directory may change
@@ -183,7 +187,7 @@ export class SockMode {
   }
 }
 
-function read(body: string): z.output<typeof asked> {
+function read(body: string, schema: ReturnType<typeof asked>): z.output<typeof schema> {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -192,9 +196,9 @@ function read(body: string): z.output<typeof asked> {
   }
   if ((value as { leaf?: unknown } | null)?.leaf === false)
     throw new WorkerError('sandbox-unsupported', { detail: 'leaf: expected true, or no such key (the worker keeps the zygotes itself)' });
-  const checked = asked.safeParse(value);
+  const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
-  throw new WorkerError('sandbox-invalid', { detail: problemLines(checked.error, { value, schema: asked, got: shown }).join('; ') });
+  throw new WorkerError('sandbox-invalid', { detail: problemLines(checked.error, { value, schema, got: shown }).join('; ') });
 }
 
 function isCode(path: string): boolean {

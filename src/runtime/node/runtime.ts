@@ -1,7 +1,7 @@
 // Node lambdas: leaf.mjs, executed by the launcher's leaves in the Node that runs the worker.
 import { readdirSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { lineSocket, type Program, plainEnvironment, type Runtime } from '../runtime.ts';
+import { lineSocket, type Program, plainEnvironment, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { foreignLibraries } from './libraries.ts';
 
 /** In the order in which handler.mjs looks for them. */
@@ -9,17 +9,7 @@ const entries = ['index.mjs', 'index.js', 'f.mjs', 'f.js', 'f.cjs'];
 const mounted = '/runtime/node';
 const mountedLibraries = '/runtime/lib';
 
-export interface NodeRuntimeOptions {
-  readonly packageRoot: string;
-  /** The directory whose /usr sandboxes see. */
-  readonly base: string;
-  /** The Node to run. */
-  readonly node: string;
-  /** The most that a sandbox may have, 0: no limit. */
-  readonly memoryBytes: number;
-}
-
-export function nodeRuntime({ packageRoot, base, node, memoryBytes }: NodeRuntimeOptions): Runtime {
+export function nodeRuntime({ packageRoot, base, node, memoryBytes }: RuntimeOptions): Runtime {
   const own = join(packageRoot, 'src/runtime/node');
   const modules = readdirSync(own).filter((name) => name.endsWith('.mjs'));
   const executable = realpathSync(node);
@@ -33,6 +23,7 @@ export function nodeRuntime({ packageRoot, base, node, memoryBytes }: NodeRuntim
   };
   return {
     name: 'node',
+    entries,
     handles: (files, { file }) =>
       file === undefined ? entries.some((name) => files.includes(name)) : isScript(file) && files.includes(file),
     files: [

@@ -1,14 +1,18 @@
 // Python lambdas: forked from a zygote that is the interpreter itself (zygote.py).
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { lineSocket, plainEnvironment, type Runtime } from '../runtime.ts';
+import { lineSocket, plainEnvironment, type Runtime, type RuntimeOptions } from '../runtime.ts';
 
-export function pythonRuntime(packageRoot: string): Runtime {
+/** What is called where no file is named. */
+const usual = 'f.py';
+
+export function pythonRuntime({ packageRoot }: Pick<RuntimeOptions, 'packageRoot'>): Runtime {
   const own = join(packageRoot, 'src/runtime/python');
   const modules = readdirSync(own).filter((name) => name.endsWith('.py'));
   return {
     name: 'python',
-    handles: (files, { file = 'f.py' }) => file.endsWith('.py') && files.includes(file),
+    entries: [usual],
+    handles: (files, { file = usual }) => file.endsWith('.py') && files.includes(file),
     files: [
       ...modules.map((name) => [join(own, name), `/runtime/${name}`] as const),
       [join(own, 'rehearsal/f.py'), '/rehearsal/f.py'],

@@ -152,7 +152,7 @@ export class DockerBackend implements Backend {
 
   #newImagePool(image: Image, file: string): Pool {
     const { images, containers } = this.#parts;
-    const { contained } = pythonRuntime(packageRoot());
+    const { contained } = pythonRuntime({ packageRoot: packageRoot() });
     const options = { images, containers, python: contained, binds: this.#shared, limits: this.#options.limits };
     const pool: Pool = this.#pool({
       kind: new KindSource(() => imageKind(image, file, options)),

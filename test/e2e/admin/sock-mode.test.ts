@@ -105,11 +105,16 @@ describe('server_mode: sock', needsRoot, () => {
     assert.equal((await call).status, 502);
   });
 
-  test('native code is chosen by the runtime, and by what there is', async () => {
-    const code = directory('both', { 'f.py': 'def f(event): return "python"\n', 'f.bin': '#!/bin/sh\nprintf native > /tmp/output\n' });
+  test('the code is chosen by the runtime, and by what there is', async () => {
+    const code = directory('all', {
+      'f.py': 'def f(event): return "python"\n',
+      'f.bin': '#!/bin/sh\nprintf native > /tmp/output\n',
+      'f.mjs': 'export const f = () => "node";\n',
+    });
     for (const [runtime, answer] of [
       ['python', /python/],
       ['native', /native/],
+      ['node', /node/],
       [undefined, /python/],
     ] as const) {
       const id = await create({ code, ...(runtime !== undefined && { runtime }) });

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { runtimes } from '../../../src/cli/new/runtimes.ts';
+import { languages as runtimes } from '../../../src/runtime/languages.ts';
 import { needsRoot } from '../worker.ts';
 import { ground } from './ground.ts';
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { newLambda } from '../../../src/cli/new/new.ts';
-import { type Runtime, runtimes } from '../../../src/cli/new/runtimes.ts';
-import { templates } from '../../../src/cli/new/templates.ts';
+import { template } from '../../../src/cli/new/template.ts';
 import { parseLambdaSettings } from '../../../src/config/lambda-settings.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { type Language, languages as runtimes } from '../../../src/runtime/languages.ts';
 
 test('a name that is taken, in whichever form, or that is none, is refused and nothing is written', (t) => {
   const { config, registry } = worker(t);
@@ -34,7 +34,12 @@ test('a new lambda is whole in the registry, which is made where it is missing',
   t.mock.restoreAll();
   assert.deepEqual(readdirSync(registry).sort(), [...runtimes].sort());
   for (const runtime of runtimes)
-    assert.deepEqual(readdirSync(join(registry, runtime)).sort(), templates[runtime].map(({ file }) => file).sort());
+    assert.deepEqual(
+      readdirSync(join(registry, runtime)).sort(),
+      template(runtime)
+        .map(({ file }) => file)
+        .sort(),
+    );
 });
 
 test('it tells how to call it where the worker listens', (t) => {
@@ -55,13 +60,13 @@ test('it tells how to call it where the worker listens', (t) => {
 
 for (const runtime of runtimes) {
   test(`the settings of a new ${runtime} lambda are in order`, () => {
-    const text = templates[runtime].find(({ file }) => file === 'ol.yaml')?.text ?? '';
+    const text = template(runtime).find(({ file }) => file === 'ol.yaml')?.text ?? '';
     assert.deepEqual(parseLambdaSettings(text, parseConfig({ sandbox: 'sock' })).environment, [['GREETING', 'Hello']]);
   });
 }
 
 /** What a runtime does with the code, in short. */
-const programs: Readonly<Record<Runtime, readonly [command: string, ...args: string[]]>> = {
+const programs: Readonly<Record<Language, readonly [command: string, ...args: string[]]>> = {
   python: ['python3', '-c', 'import f, json; print(json.dumps(f.f({"name": "you"})))'],
   node: [
     process.execPath,
@@ -76,7 +81,7 @@ for (const runtime of runtimes) {
     const { dir } = worker(t);
     // /tmp/output is a sandbox's own; here it would be everybody's.
     const output = join(dir, 'output');
-    for (const { file, mode = 0o644, text } of templates[runtime])
+    for (const { file, mode = 0o644, text } of template(runtime))
       writeFileSync(join(dir, file), text.replaceAll('/tmp/output', output), { mode });
     const [command, ...args] = programs[runtime];
     const { stdout, stderr } = spawnSync(
