@@ -13,7 +13,7 @@ import { placeRuntimes } from '../sock/base-root.ts';
 import { packageRoot } from '../sock/native.ts';
 import { Boxes } from './boxes.ts';
 import type { Bind } from './container-plan.ts';
-import { imageKind } from './image-kind.ts';
+import { entryFile, imageKind } from './image-kind.ts';
 import { hostKind, type Kind, KindSource, kindOf } from './kinds.ts';
 import { Maker } from './maker.ts';
 import { type DockerOptions, type Found, type Parts, partsOf } from './parts.ts';
@@ -139,10 +139,9 @@ export class DockerBackend implements Backend {
     return pool;
   }
 
-  #imagePool(image: Image, { code, entry, environment }: SandboxSpec): Pool {
-    const own = image.config.environment.findLast((variable) => variable.startsWith('OL_ENTRY_FILE='));
-    const file = entry.file ?? environment.OL_ENTRY_FILE ?? own?.slice('OL_ENTRY_FILE='.length) ?? 'f.py';
-    const key = `${code.digest} ${file}`;
+  #imagePool(image: Image, spec: SandboxSpec): Pool {
+    const file = entryFile(image.config, spec);
+    const key = `${spec.code.digest} ${file}`;
     const pool = this.#imagePools.get(key) ?? this.#newImagePool(image, file);
     this.#imagePools.delete(key);
     this.#imagePools.set(key, pool);

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { WorkerError } from '../../errors.ts';
 import type { Program } from '../../runtime/runtime.ts';
-import type { Image, SandboxLimits } from '../sandbox.ts';
+import type { Image, ImageConfig, SandboxLimits, SandboxSpec } from '../sandbox.ts';
 import type { Bind } from './container-plan.ts';
 import type { Containers } from './containers.ts';
 import { EngineRefused } from './engine.ts';
@@ -19,6 +19,15 @@ export interface ImageKindOptions {
 }
 
 const places = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The file that is called: as the lambda's settings say, else the image's own environment. An empty name is none. */
+export function entryFile(
+  config: Pick<ImageConfig, 'environment'>,
+  { entry, environment }: Pick<SandboxSpec, 'entry' | 'environment'>,
+): string {
+  const own = config.environment.findLast((variable) => variable.startsWith('OL_ENTRY_FILE='));
+  return entry.file || environment.OL_ENTRY_FILE || own?.slice('OL_ENTRY_FILE='.length) || 'f.py';
+}
 
 /** Rejects with code-invalid when there is no such image, or nothing in it that can be run. `file`: the lambda's entry file. */
 export async function imageKind({ reference, config }: Image, file: string, options: ImageKindOptions): Promise<Kind> {

@@ -72,7 +72,9 @@ export async function partsOf(options: DockerOptions): Promise<Parts> {
     await containers.sweep(new Set());
     const images = new Images(engine, credentials);
     const remapped = info.SecurityOptions?.some((option) => /^name=(rootless|userns)/.test(option)) === true;
-    return { engine, containers, images, uids: remapped ? nobody : uids, base: await baseOf(images, options), missing };
+    const base = await baseOf(images, options);
+    if (remapped) uids.close();
+    return { engine, containers, images, uids: remapped ? nobody : uids, base, missing };
   } catch (cause) {
     await engine.close();
     throw cause;

@@ -11,6 +11,13 @@ import { Engine } from '../../../../src/sandbox/docker/engine.ts';
 export type Answering = (asked: IncomingMessage, answer: (status: number, ...values: object[]) => void) => void;
 
 export async function fakeEngine(t: TestContext, answering: Answering): Promise<Engine> {
+  const engine = await Engine.open(await fakeSocket(t, answering));
+  t.after(() => engine.close());
+  return engine;
+}
+
+/** The socket of one. */
+export async function fakeSocket(t: TestContext, answering: Answering): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'engine-'));
   const socket = join(dir, 's');
   const server = createServer((asked, reply) => {
@@ -21,11 +28,9 @@ export async function fakeEngine(t: TestContext, answering: Answering): Promise<
   });
   server.listen(socket);
   await once(server, 'listening');
-  const engine = await Engine.open(socket);
-  t.after(async () => {
-    await engine.close();
+  t.after(() => {
     server.close();
     rmSync(dir, { recursive: true });
   });
-  return engine;
+  return socket;
 }
