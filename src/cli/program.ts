@@ -142,7 +142,10 @@ function lambdas(worker: Command): void {
     .description('manage lambdas')
     .command('install')
     .description('pack a directory, or what a git URL leads to, and put it into the registry')
-    .argument('<source>', 'a directory with f.py, or a git URL (…://…, user@host:…, or a bare repository)')
+    .argument(
+      '<source>',
+      'a directory with f.py, f.bin or index.mjs (worker new writes one), or a git URL (…://…, user@host:…, or a bare repository)',
+    )
     .addOption(environment())
     .addOption(overrides())
     .option('-n, --name <name>', "the lambda's name (default: that of the directory or repository)")

@@ -25,7 +25,8 @@ export async function install(source: string, options: InstallOptions): Promise<
   try {
     const dir = isGit(source) ? clone(source, join(temporary, 'clone')) : directory(source);
     const archive = pack(dir, { into: temporary, given: { 'ol.yaml': options.config, 'requirements.txt': options.requirements } });
-    await put(place, { name, dir, archive });
+    const here = source.replace(/^file:\/\//, ''); // a repository may be on this machine, even in the registry
+    await put(place, { name, from: existsSync(here) ? here : dir, archive });
     if (options.requirements !== undefined || existsSync(join(dir, 'requirements.txt')))
       process.stdout.write(
         'requirements.txt is kept with the code, but this version installs no packages: bring them along in the directory\n',

@@ -5,12 +5,12 @@ import { WorkerError } from '../../errors.ts';
 import { type Entry, entriesOf } from '../../registry/entry.ts';
 import { Failure } from '../failure.ts';
 
-/** `dir`: what is to be installed. Throws a Failure when it is, holds, or lies in an entry of the lambda. */
-export function refuseOwn(registry: string, name: string, dir: string): void {
-  const own = entries(registry, name).find(({ path }) => chain(path).includes(id(dir)) || chain(dir).includes(id(path)));
+/** `from`: what is to be installed. Throws a Failure when it is, holds, or lies in an entry of the lambda. */
+export function refuseOwn(registry: string, name: string, from: string): void {
+  const own = entries(registry, name).find(({ path }) => chain(path).includes(id(from)) || chain(from).includes(id(path)));
   if (own === undefined) return;
   throw new Failure(
-    `install "${name}": "${own.path}" is in the registry already, it can be called as it is, and "${dir}" would be lost in replacing it (give a copy that lies elsewhere, or another name with -n)`,
+    `install "${name}": "${own.path}" is in the registry already, it can be called as it is, and "${from}" would be lost in replacing it (give a copy that lies elsewhere, or another name with -n)`,
   );
 }
 

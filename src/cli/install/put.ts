@@ -10,16 +10,16 @@ import { refuseOwn } from './own-code.ts';
 
 export interface Package {
   readonly name: string;
-  /** What was packed. */
-  readonly dir: string;
+  /** The directory or repository that was packed. */
+  readonly from: string;
   readonly archive: string;
 }
 
-export async function put(place: Place, { name, dir, archive }: Package): Promise<void> {
-  if (holderOf(place.lock) === undefined) return await putHere(place, { name, dir, archive });
+export async function put(place: Place, { name, from, archive }: Package): Promise<void> {
+  if (holderOf(place.lock) === undefined) return await putHere(place, { name, from, archive });
   const found = await statusOf(place); // where its registry is, whatever has become of the config
   if (found?.state === 'silent') throw new Failure(`install "${name}": ${found.why}`);
-  if (typeof found?.details.registry === 'string') refuseOwn(found.details.registry, name, dir);
+  if (typeof found?.details.registry === 'string') refuseOwn(found.details.registry, name, from);
   const headers = { 'content-type': 'application/gzip', 'content-length': `${statSync(archive).size}` };
   const path = `/registry/${encodeURIComponent(name)}`;
   const reply = await ask(place, { method: 'POST', path, headers, body: createReadStream(archive) });
@@ -29,7 +29,7 @@ export async function put(place: Place, { name, dir, archive }: Package): Promis
 }
 
 /** Only what a worker could call gets into the registry, by one rename. */
-async function putHere({ configFile, options }: Place, { name, dir, archive }: Package): Promise<void> {
+async function putHere({ configFile, options }: Place, { name, from, archive }: Package): Promise<void> {
   const [{ checked }, { registryDirectory }, { withStore }, { DirectoryRegistry }, { settingsOf }, { entryCheck }] = await Promise.all([
     import('../run.ts'),
     import('../registry-directory.ts'),
@@ -42,7 +42,7 @@ async function putHere({ configFile, options }: Place, { name, dir, archive }: P
   const attempt = `install "${name}"`;
   await withStore(config, attempt, async ({ store, pool }) => {
     const registry = registryDirectory(config, attempt);
-    refuseOwn(registry, name, dir);
+    refuseOwn(registry, name, from);
     const trial = mkdtempSync(join(registry, '.install~')); // with a "~" it is no lambda's name
     try {
       const candidate = join(trial, `${name}.tar.gz`);

@@ -23,17 +23,8 @@ describe('lambdas', needsRoot, () => {
 
   test('admin install of a directory and of a git repository, and then they answer', async (t) => {
     const { run, up, call, dir } = ground(t);
-    const code = join(dir, 'hello');
-    mkdirSync(code);
-    writeFileSync(join(code, 'f.py'), 'def f(event): return "from " + event["to"]\n');
-    const git = (...args: readonly string[]) => {
-      const { status, stderr } = spawnSync('git', args, { cwd: code, encoding: 'utf8' });
-      assert.equal(status, 0, stderr);
-    };
-    git('init', '--quiet', '--initial-branch=main');
-    git('add', '.');
-    git('-c', 'user.name=x', '-c', 'user.email=x@example.com', 'commit', '--quiet', '--message=x');
-    git('clone', '--quiet', '--bare', code, join(dir, 'repository.git'));
+    const code = repository(join(dir, 'hello'));
+    git(code, 'clone', '--quiet', '--bare', code, join(dir, 'repository.git'));
 
     for (const args of [['hello'], ['repository.git'], ['-n=url', `file://${dir}/repository.git`]]) {
       const { exit, stdout, stderr } = run(['admin', 'install', '-p=env', ...args]);
@@ -98,6 +89,11 @@ describe('lambdas', needsRoot, () => {
     const own = run(['admin', 'install', '-p', 'env', 'env/registry/own']);
     assert.deepEqual([own.exit, own.stderr.includes('is in the registry already')], [1, true]);
     assert.ok(existsSync(join(dir, 'env/registry/own/f.py')));
+    const bare = join(dir, 'env/registry/bare');
+    git(dir, 'clone', '--quiet', '--bare', repository(join(dir, 'repository')), bare);
+    for (const source of [bare, `file://${bare}`])
+      assert.match(run(['admin', 'install', '-p', 'env', source]).stderr, /env\/registry\/bare" is in the registry already/);
+    assert.ok(existsSync(join(bare, 'HEAD')));
     mkdirSync(join(dir, 'no-entry'));
     writeFileSync(join(dir, 'no-entry/README'), '');
     assert.match(run(['admin', 'install', '-p', 'env', 'no-entry']).stderr, /nothing was changed: it has no f\.py, f\.bin, index\.mjs/);
@@ -154,3 +150,18 @@ describe('lambdas', needsRoot, () => {
     assert.ok(!existsSync(join(dir, 'env/registry/hello/index.mjs')));
   });
 });
+
+/** A directory with a lambda, as a git repository with one commit. Returns its path. */
+function repository(code: string): string {
+  mkdirSync(code);
+  writeFileSync(join(code, 'f.py'), 'def f(event): return "from " + event["to"]\n');
+  git(code, 'init', '--quiet', '--initial-branch=main');
+  git(code, 'add', '.');
+  git(code, '-c', 'user.name=x', '-c', 'user.email=x@example.com', 'commit', '--quiet', '--message=x');
+  return code;
+}
+
+function git(cwd: string, ...args: readonly string[]): void {
+  const { status, stderr } = spawnSync('git', args, { cwd, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+}
