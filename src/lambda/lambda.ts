@@ -43,7 +43,7 @@ export class Lambda {
     const { resolve, registryCacheMs, defaults } = options;
     this.#options = options;
     this.#watch = new CodeWatch({ resolve, cacheMs: registryCacheMs, onCode: (code) => this.#deploy(code) });
-    this.#queue = this.#newQueue(defaults.limits.runtime_sec * 1000, () => new WorkerError('no-room')); // no call waits for longer than it may run
+    this.#queue = this.#newQueue(defaults.limits.runtime_sec * 1000, () => this.#impatience()); // no call waits for longer than it may run
     this.#fleet = new Fleet({
       ...options,
       queue: this.#queue,
@@ -216,7 +216,21 @@ export class Lambda {
     else if (placement.at === 'unmet') this.#fail(call, new WorkerError('force-start-unmet'));
     else if (fleet.startFor(call, placement.cold)) return;
     else if (placement.otherwise === 'queue') this.#wait(call);
-    else this.#fail(call, new WorkerError(placement.otherwise === 'refuse' ? 'no-room' : 'force-start-unmet'));
+    else if (placement.otherwise === 'unmet') this.#fail(call, new WorkerError('force-start-unmet'));
+    else
+      this.#fail(
+        call,
+        new WorkerError('no-room', { detail: 'the memory for sandboxes (mem_pool_mb) is in use, and the queue of this lambda is full' }),
+      );
+  }
+
+  /** Why a call has waited in vain. */
+  #impatience(): WorkerError {
+    const deployment = this.#deployment;
+    if (deployment instanceof WorkerError) return deployment;
+    const { max } = deployment.settings.instances;
+    if (this.#fleet.serving >= max) return new WorkerError('no-instance', { detail: `it may have ${max}, and all were at work` });
+    return new WorkerError('no-room', { detail: 'the memory for sandboxes (mem_pool_mb) was in use' });
   }
 
   #wait(call: Call): void {

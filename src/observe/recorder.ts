@@ -24,7 +24,7 @@ export interface PhaseTotal {
 type Part = 'front end' | 'lambda' | 'sandbox' | 'round trip';
 
 /** Errors that only a lambda of the registry can have. With any other the name may be made up, so that it gets no series before it met a sandbox. */
-const knownBy: ReadonlySet<string | undefined> = new Set(['code-invalid', 'start-failed', 'no-room']);
+const knownBy: ReadonlySet<string | undefined> = new Set(['code-invalid', 'start-failed', 'no-room', 'no-instance']);
 
 /** What is not here goes on between the worker and a sandbox that is there. */
 const parts: Readonly<Record<string, Part>> = {

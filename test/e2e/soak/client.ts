@@ -17,7 +17,7 @@ export interface Stage {
 export type Expected = Readonly<Record<number, (text: string, id: string) => boolean>>;
 
 /** Any call may be refused for want of room. */
-const refused: Expected = { 429: (text) => text.includes('"queue-full"'), 503: (text) => text.includes('"no-room"') };
+const refused: Expected = { 429: (text) => text.includes('"queue-full"'), 503: (text) => /"no-(room|instance)"/.test(text) };
 
 export const echoed = (text: string, id: string): boolean => (JSON.parse(text) as { id: string }).id === id;
 

@@ -87,6 +87,8 @@ export function fakeBackend(): FakeBackend {
 /** The call and what became of it: `start class` or `error code`, undefined as long as it is not settled. */
 export interface FakeCall extends Call {
   outcome: string | undefined;
+  /** Of an error. */
+  why: string | undefined;
 }
 
 export function call(force?: Call['force']): FakeCall {
@@ -101,7 +103,9 @@ export function call(force?: Call['force']): FakeCall {
     phases: new Phases(performance.now()),
     cancel: undefined,
     outcome: undefined,
+    why: undefined,
     settle(outcome: Outcome) {
+      if (outcome.at === 'failed') this.why = outcome.error.message;
       this.outcome = this.outcome === undefined ? (outcome.at === 'failed' ? outcome.error.code : outcome.start) : 'settled twice';
     },
   };

@@ -83,6 +83,28 @@ test('a call that finds no room in its time is told so', (t) => {
   b.lambda.invoke(waits);
   clock.forward(2000);
   assert.deepEqual([runs.outcome, waits.outcome], [undefined, 'no-room']);
+  assert.match(`${waits.why}`, /: the memory for sandboxes \(mem_pool_mb\) was in use$/);
+});
+
+test('a call that finds no instance free in its time is told that, not that there is no room', (t) => {
+  const clock = fakeClock(t);
+  const { lambda: l } = lambda(t, fakeBackend(), { maxInstances: 1, timeLimitMs: 2000 });
+  const [runs, waits] = [call(), call()];
+  for (const c of [runs, waits]) l.invoke(c);
+  clock.forward(2000);
+  assert.deepEqual([runs.outcome, waits.outcome], ['time-limit', 'no-instance']);
+  assert.match(`${waits.why}`, /: it may have 1, and all were at work$/);
+});
+
+test('a call beyond the queue of a lambda for which there is no room is told both', (t) => {
+  const shared = room(1);
+  const backend = fakeBackend();
+  const [a, b] = [lambda(t, backend, { room: shared }), lambda(t, backend, { room: shared, maxQueue: 0 })];
+  a.lambda.invoke(call());
+  const refused = call();
+  b.lambda.invoke(refused);
+  assert.equal(refused.outcome, 'no-room');
+  assert.match(`${refused.why}`, /: the memory for sandboxes \(mem_pool_mb\) is in use, and the queue of this lambda is full$/);
 });
 
 test('a busy instance is not frozen, even when an idle one is to be frozen at once', (t) => {
