@@ -16,7 +16,7 @@ export interface Standby {
 
 export interface StandbysOptions<T extends Standby> {
   readonly range: StandbyRange;
-  /** Cold starts that have not been answered yet. */
+  /** Cold starts that are under way: for their sake none is begun. */
   starting(): number;
   /** Begins a standby, or returns undefined when none can be begun now. `ready` is to be called when it waits. */
   begin(ready: () => void): T | undefined;

@@ -27,7 +27,7 @@ class Handler:
         self.is_async = False
         self.direct = False  # nothing of the above but a context
         self.loop = None  # in which it runs, if it is asynchronous
-        self._usual = _spec('f', f'{directory}/f.py')  # made where leaves are forked from, so that they need not
+        self._usual = _spec('f', f'{directory}/f.py')  # made ahead: no request waits for it
 
     def configure(self, settings):
         """settings: JSON bytes, as kSetup has them."""

@@ -21,7 +21,7 @@ _CHANNEL = 3
 
 
 def install():
-    """Once, in the process from which leaves are forked."""
+    """Once: in the process from which leaves are forked, or in that of a container."""
     listen()
     here = os.path.dirname(__file__) + os.sep
     for name, module in list(sys.modules.items()):

@@ -1,9 +1,9 @@
-// One request on the channel of a leaf: its body on the way in, its reply on the way out, and how much of either may be under way.
+// One request on the channel of a sandbox: its body on the way in, its reply on the way out, and how much of either may be under way.
 import { type ErrorCode, WorkerError } from '../../errors.ts';
 import type { Ongoing, ReplyHead, SandboxRequest } from '../sandbox.ts';
 import { bodyFrame, cancelFrame, headText, requestFrame, type Timing, windowBytes, windowFrame } from './frames.ts';
 
-/** The leaf as its requests see it. */
+/** The sandbox as its requests see it. */
 export interface Wire {
   send(frames: Buffer): void;
   /** The same, and interrupts what the process is at. */

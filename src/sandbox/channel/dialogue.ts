@@ -32,7 +32,6 @@ export class Dialogue {
     this.#owner = owner;
   }
 
-  /** Those under way. */
   get requests(): readonly SandboxRequest[] {
     return this.#conversations.map(({ request }) => request);
   }

@@ -86,7 +86,7 @@ export interface Timing {
   readonly handled: number;
 }
 
-/** Reads the timing at the beginning of a frame. The addon has seen to it that the frame is long enough. */
+/** Reads the timing at the beginning of a frame. Who cut the frame (the addon, or FrameReader) has seen to it that it is long enough. */
 export function readTiming(received: DataView, at: number): Timing {
   const ms = (offset: number): number => {
     const ns = received.getUint32(at + offset, true) + received.getUint32(at + offset + 4, true) * 0x1_0000_0000;

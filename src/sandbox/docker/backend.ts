@@ -114,7 +114,7 @@ export class DockerBackend implements Backend {
     return new Map((await Promise.all(used)).flat());
   }
 
-  /** The processes in containers end when their lines are cut. */
+  /** A container ends when it sees that its line is cut; what is paused or busy is left to the next worker. */
   kill(): void {}
 
   async close(): Promise<void> {
