@@ -45,7 +45,8 @@ function usable(config: string, load: () => Config): Config {
     return load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new Failure([`the config "${config}" cannot be used:`, ...error.problems].join('\n  '), { exitCode: exit.usage, cause: error });
+    const what = error.problems.every((problem) => problem.startsWith('-o ')) ? 'what -o gives' : `the config "${config}"`;
+    throw new Failure([`${what} cannot be used:`, ...error.problems].join('\n  '), { exitCode: exit.usage, cause: error });
   }
 }
 

@@ -27,7 +27,11 @@ const lines: readonly (readonly [args: readonly string[], exit: number, says: Re
   [['logs'], 2, /missing required argument 'lambda'/],
   [['new', 'x', '-r', 'cobol'], 2, /Allowed choices are python, native, node/],
   [['admin', 'install'], 2, /missing required argument 'source'/],
-  [['run', '-o', 'worker_port', '-c', join(import.meta.dirname, '../../../../config.json')], 2, /-o "worker_port": expected key=value/],
+  [
+    ['run', '-o', 'worker_port', '-c', join(import.meta.dirname, '../../../../config.json')],
+    2,
+    /^worker: what -o gives cannot be used:\n {2}-o "worker_port": expected key=value/,
+  ],
   [['--config', '/no/such.json'], 2, /the config "\/no\/such.json" cannot be used:\n {2}read .*ENOENT/],
 ];
 for (const [args, exit, says] of lines) {
