@@ -11,12 +11,12 @@ const listening = await engine.listen({
   host: '127.0.0.1',
   port: 0,
   handler: (exchange) =>
-    exchange.readBody(
-      1 << 20,
-      1 << 20,
-      () => exchange.reply(200, headers, reply),
-      () => exchange.reply(413, headers, reply),
-    ),
+    exchange.readBody({
+      limit: 1 << 20,
+      enough: 1 << 20,
+      begin: () => exchange.reply(200, headers, reply),
+      refused: () => exchange.reply(413, headers, reply),
+    }),
 });
 process.stdout.write(`${JSON.stringify({ port: listening.port })}\n`);
 process.stdin.resume().once('end', () => listening.closeAll());

@@ -17,6 +17,7 @@ const table = {
     'this path is switched off over TCP, since others could reach it; use the socket ol.sock in the worker_dir, or set admin_token in the config',
   ],
   'admin-browser': [403, 'this path is not for pages of other sites (by the Origin, Sec-Fetch-Site or Host of the request)'],
+  'body-late': [408, 'nothing more of the request body came in time'],
   'body-too-large': [413, 'the request body is over the limit'],
   'query-invalid': [400, 'the query of the request cannot be used'],
   'event-invalid': [400, 'the request body is not JSON'],

@@ -221,6 +221,7 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   });
   const deps: RouteDeps = {
     invoke: (call) => called.invoke(call),
+    takesWhole: (lambda) => called.takesWhole(lambda),
     accepts: () => state !== 'stopping',
     paths,
     bodyLimit: limits.body_mb * mib,

@@ -168,7 +168,7 @@ bool Process::on_frame(const sock::Frame& frame, uint8_t* received) {
   }
   if (frame.type == sock::wire::Type::kEnd) ended_at_ = iteration();
   // Its own word may be read before the zygote's that has the pidfd, without which no lambda can be attached.
-  if (frame.type == sock::wire::Type::kReady && !pidfd_.open()) {
+  if (frame.type == sock::wire::Type::kReady && frame.request == 0 && !pidfd_.open()) {
     ready_early_ = true;
     return true;
   }

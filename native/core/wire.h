@@ -19,7 +19,8 @@ inline constexpr uint8_t kVersion = 2;
 // What the worker sends of a body after that is dropped.
 
 enum class Type : uint8_t {
-  kReady = 1,    // leaf: rehearsed and sealed, waiting for a lambda; no payload
+  kReady = 1,    // leaf: rehearsed and sealed, waiting for a lambda; with the number of its first request: the handler is loaded, and takes bodies as they
+                 //   come, not whole. No payload
   kFailed = 2,   // leaf: could not finish its sandbox; payload SetupFailure
   kRequest = 3,  // worker: a request begins; payload uint16 length of the head, head (JSON, below), the body's first bytes
   kBody = 4,     // both: more bytes of the body

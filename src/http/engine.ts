@@ -1,4 +1,5 @@
 // What a front end engine gives: one Exchange a request. uws.ts and node.ts are the engines; nothing else knows their libraries.
+import type { WorkerError } from '../errors.ts';
 import type { RequestBody } from '../sandbox/sandbox.ts';
 import type { Headers } from './head.ts';
 
@@ -15,12 +16,8 @@ export interface Exchange {
   header(name: string): string;
   /** All request headers in their order, names in lower case, values Latin-1. Only until the handler has returned. */
   headers(): Headers;
-  /**
-   * Reads the body, at most `limit` bytes, and calls back once, when all of it is here or `enough` bytes are: then what follows comes through `rest`,
-   * as fast as it is taken. `over` is called once when it shows that the body is longer than `limit`: instead of `then`, which may be at once, or after it,
-   * and then nothing more comes. Must be called before the handler returns, at most once; calls nothing back after an abort or a complete reply.
-   */
-  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void;
+  /** Reads the body. Must be called before the handler returns, at most once; calls nothing back after an abort or a complete reply. */
+  readBody(taking: BodyTaking): void;
   /** Called once when the client is gone before the reply was complete. Set it before the handler returns. */
   onAbort: (() => void) | undefined;
   /**
@@ -45,6 +42,23 @@ export interface Exchange {
   end(): void;
   /** The reply that was begun cannot be completed: cuts the connection, so that the client can tell. */
   destroy(): void;
+}
+
+/** How a body is taken. */
+export interface BodyTaking {
+  /** Bytes that it may have. */
+  readonly limit: number;
+  /** With so many it begins, if not all of it is here before. */
+  readonly enough: number;
+  /** Asked once when it did not come with its head: whether it begins with what is here, be it nothing. */
+  early?(): boolean;
+  /** Called once: it is here, or its beginning is, and what follows comes through `rest`, as fast as it is taken. */
+  begin(body: RequestBody): void;
+  /**
+   * `body-too-large`: it is longer than `limit`, and nothing more comes. `body-late`: the client has sent nothing for as long as it may while it was waited
+   * for; nothing more comes unless the body has begun, and this is called again after as long a silence.
+   */
+  refused(why: WorkerError): void;
 }
 
 /** Answers the exchange now or later. What it throws becomes a 500. */

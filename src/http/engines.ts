@@ -6,6 +6,8 @@ import { uwsEngine } from './uws.ts';
 export interface EngineOptions {
   /** Bytes that the head of a request may have. */
   readonly headerBytes?: number;
+  /** How long a client may send nothing of a body that is waited for. */
+  readonly silenceMs?: number;
   /** Takes this one, whatever is there. */
   readonly prefer?: 'auto' | 'uws' | 'node';
 }
@@ -20,12 +22,12 @@ export interface ChosenEngine extends Engine {
  *
  * @throws Error when uWebSockets.js is preferred and cannot be had.
  */
-export function chooseEngine(fault: Fault, { prefer, headerBytes = 16 << 10 }: EngineOptions = {}): ChosenEngine {
-  if (prefer === 'node') return { ...nodeEngine(fault, { headerBytes }), reason: 'node:http was asked for' };
+export function chooseEngine(fault: Fault, { prefer, headerBytes = 16 << 10, silenceMs = 30_000 }: EngineOptions = {}): ChosenEngine {
+  if (prefer === 'node') return { ...nodeEngine(fault, { headerBytes, silenceMs }), reason: 'node:http was asked for' };
   try {
-    return { ...uwsEngine(fault, headerBytes), reason: undefined };
+    return { ...uwsEngine(fault, { headerBytes, silenceMs }), reason: undefined };
   } catch (cause) {
     if (prefer === 'uws') throw cause;
-    return { ...nodeEngine(fault, { headerBytes }), reason: cause instanceof Error ? cause.message : String(cause) };
+    return { ...nodeEngine(fault, { headerBytes, silenceMs }), reason: cause instanceof Error ? cause.message : String(cause) };
   }
 }

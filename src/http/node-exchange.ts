@@ -1,7 +1,7 @@
 // One request on node:http as an Exchange.
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { RequestBody } from '../sandbox/sandbox.ts';
-import type { Exchange, Fault, Handler } from './engine.ts';
+import type { BodyClock } from './body-clock.ts';
+import type { BodyTaking, Exchange, Fault, Handler } from './engine.ts';
 import { misread } from './framing.ts';
 import { type Headers, head } from './head.ts';
 import { IncomingBody } from './incoming-body.ts';
@@ -11,6 +11,7 @@ import { shortAddress } from './port.ts';
 export interface Shared {
   readonly handler: Handler;
   readonly fault: Fault;
+  readonly clock: BodyClock;
   draining: boolean;
 }
 
@@ -78,22 +79,17 @@ export class NodeExchange implements Exchange {
     return this.#headers;
   }
 
-  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
+  readBody(taking: BodyTaking): void {
     if (this.#reply.at !== 'none' || this.#body !== undefined) return;
     const { req, res } = this;
     const told = Number(this.header('content-length')) || 0;
-    const source = {
-      pause: () => req.pause(),
-      resume: () => {
-        req.socket.setTimeout(req.socket.timeout ?? 0); // the client's time begins
-        req.resume();
-      },
-    };
+    const source = { pause: () => req.pause(), resume: () => req.resume() };
     const open = () => this.#reply.at !== 'over';
-    const body = new IncomingBody(source, { limit, enough, told, own: (chunk) => chunk, open, begin: then, over });
+    const guard = (callback: () => void) => this.#guard(callback);
+    const body = new IncomingBody(source, { taking, clock: this.#shared.clock, told, own: (chunk) => chunk, open, guard });
     this.#body = body;
-    if (told > limit) {
-      body.refuse(true);
+    if (told > taking.limit) {
+      body.refuseLong(true);
       return;
     }
     if (this.#expects) res.writeContinue();
@@ -156,9 +152,9 @@ export class NodeExchange implements Exchange {
     this.#guard(() => this.onAbort?.());
   }
 
-  /** Whether it is the client that does nothing: it could send its body, or take its reply. */
+  /** Whether it is the client that does nothing: it could take its reply. */
   get idle(): boolean {
-    return this.res.writableLength > 0 || this.#body?.wanted === true;
+    return this.res.writableLength > 0;
   }
 
   /** Whether a refusal can be its reply: there is none yet, and it is in this request that something is wrong. */

@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { BodyClock } from './body-clock.ts';
 import type { Engine, Fault, Listening, ListenOptions } from './engine.ts';
 import { NodeConnection } from './node-connection.ts';
 import { NodeExchange, type Shared } from './node-exchange.ts';
@@ -15,21 +16,28 @@ export interface NodeEngineOptions {
   /** Bytes that the head of a request may have. */
   readonly headerBytes?: number;
   /**
-   * How long a connection may be without a request, a head take as a whole, and a client do nothing while it is waited for: send nothing of a body that is
-   * read, or take nothing of its reply. uWebSockets.js has 10 s, too.
+   * How long a connection may be without a request, a head take as a whole, and a client take nothing of its reply. uWebSockets.js has 10 s, too.
    */
   readonly timeoutMs?: number;
+  /** How long a client may send nothing of a body that is waited for. */
+  readonly silenceMs?: number;
 }
 
-export function nodeEngine(fault: Fault, { headerBytes = 16 << 10, timeoutMs = 10_000 }: NodeEngineOptions = {}): Engine {
-  return { name: `node:http (Node ${process.version})`, listen: (options) => listen(fault, options, { headerBytes, timeoutMs }) };
+export function nodeEngine(
+  fault: Fault,
+  { headerBytes = 16 << 10, timeoutMs = 10_000, silenceMs = 30_000 }: NodeEngineOptions = {},
+): Engine {
+  return {
+    name: `node:http (Node ${process.version})`,
+    listen: (options) => listen(fault, options, { headerBytes, timeoutMs, silenceMs }),
+  };
 }
 
 type Limits = Required<NodeEngineOptions>;
 type Connections = Map<Duplex, NodeConnection>;
 
 async function listen(fault: Fault, options: ListenOptions, limits: Limits): Promise<Listening> {
-  const shared: Shared = { handler: options.handler, fault, draining: false };
+  const shared: Shared = { handler: options.handler, fault, clock: new BodyClock(limits.silenceMs), draining: false };
   const connections: Connections = new Map();
   const servers: Server[] = [];
   const stopAccepting = () => {

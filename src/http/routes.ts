@@ -21,6 +21,8 @@ export interface RouteDeps {
   /** False while stopping: no new call is taken then. Asked for every request. */
   accepts(): boolean;
   readonly paths: Pick<Paths, 'serve'>;
+  /** Whether it is known of a lambda that it takes bodies only whole. */
+  takesWhole(lambda: string): boolean;
   /** Bytes that a request body may have. */
   readonly bodyLimit: number;
   /** Whether pages of lambdas are kept from the origin of the worker. */
@@ -46,7 +48,8 @@ interface Begun {
 }
 
 /**
- * A call begins when its body is there, or so much of it: whoever sends slowly must not hold an instance meanwhile. What is longer streams.
+ * The call of a lambda that takes bodies whole begins when its body is there, or so much of it: whoever sends slowly must not hold an instance meanwhile.
+ * What is longer streams.
  */
 const enoughToBegin = 1 << 18;
 
@@ -92,10 +95,15 @@ function invoke(deps: RouteDeps, request: Begun, lambda: Lambda, traces: TraceCo
     }
   };
   exchange.onAbort = () => recordRefused(deps, request, lambda.name, new WorkerError('client-gone'));
-  exchange.readBody(deps.bodyLimit, enoughToBegin, begin, () => {
-    const error = new WorkerError('body-too-large');
-    if (call === undefined) refuse(deps, request, lambda.name, error);
-    else call.stop(error);
+  exchange.readBody({
+    limit: deps.bodyLimit,
+    enough: enoughToBegin,
+    early: () => !deps.takesWhole(lambda.name),
+    begin,
+    refused: (why) => {
+      if (call === undefined) refuse(deps, request, lambda.name, why);
+      else if (why.code !== 'body-late') call.stop(why); // how long it may take has the call's own limit
+    },
   });
 }
 

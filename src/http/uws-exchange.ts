@@ -1,7 +1,7 @@
 // One request on uWebSockets as an Exchange. It never touches the response after its end, and lets no exception out of a callback.
-import type { RequestBody } from '../sandbox/sandbox.ts';
 import { copy } from './body.ts';
-import type { Exchange, Fault } from './engine.ts';
+import type { BodyClock } from './body-clock.ts';
+import type { BodyTaking, Exchange, Fault } from './engine.ts';
 import { type Headers, head } from './head.ts';
 import { IncomingBody } from './incoming-body.ts';
 import { shortAddress } from './port.ts';
@@ -10,6 +10,7 @@ import { UwsOutgoing, type UwsWriter } from './uws-outgoing.ts';
 /** What all exchanges of a listener share. */
 export interface Shared {
   readonly fault: Fault;
+  readonly clock: BodyClock;
   draining: boolean;
 }
 
@@ -88,16 +89,17 @@ export class UwsExchange implements Exchange {
     return this.#headers;
   }
 
-  readBody(limit: number, enough: number, then: (body: RequestBody) => void, over: () => void): void {
+  readBody(taking: BodyTaking): void {
     const res = this.#res;
     if (res === undefined || this.#reply.at !== 'none' || this.#body !== undefined) return;
     // What is no number is refused by the parser, after the handler.
     const told = Number(this.header('content-length')) || 0;
     const source = { pause: () => this.#pause(), resume: () => this.#resume() };
     const open = () => this.#res !== undefined && this.#reply.at !== 'over';
-    const body = new IncomingBody(source, { limit, enough, told, own: copy, open, begin: then, over });
+    const guard = (callback: () => void) => this.#guard(callback);
+    const body = new IncomingBody(source, { taking, clock: this.#shared.clock, told, own: copy, open, guard });
     this.#body = body;
-    if (told > limit) body.refuse(true);
+    if (told > taking.limit) body.refuseLong(true);
     else {
       res.onData((chunk, last) => {
         this.#busy = true;

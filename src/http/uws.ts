@@ -1,12 +1,13 @@
 // The engine on uWebSockets.js, and the only file that knows it. With uws-exchange.ts it turns every use that would abort the process into one
 // that cannot happen. What the library cannot do: HTTP/1.0, trailers and chunk extensions, a request behind one that is not answered yet,
-// targets in absolute form, uploads of less than 16 KB/s. A client that shuts down its sending side is gone for it; node.ts does the same.
+// targets in absolute form. A client that shuts down its sending side is gone for it; node.ts does the same.
 // The facts that it relies on were read in the sources (uWebSockets v20.67: AsyncSocket.h, HttpContext.h, HttpResponse.h) and tried.
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { BodyClock } from './body-clock.ts';
 import type { Engine, Fault, Listening, ListenOptions } from './engine.ts';
 import { misread } from './framing.ts';
 import { addresses, listenError } from './port.ts';
@@ -33,15 +34,21 @@ const exclusivePort = 1;
 
 const headerLimit = 'UWS_HTTP_MAX_HEADERS_SIZE';
 
+export interface UwsEngineOptions {
+  /** Bytes that the head of a request may have. The first engine of a process decides for all. */
+  readonly headerBytes?: number;
+  /** How long a client may send nothing of a body that is waited for. */
+  readonly silenceMs?: number;
+}
+
 /**
- * `headerBytes`: what the head of a request may have. The first engine of a process decides for all.
  *
  * @throws Error when no uWebSockets.js is installed that this Node can load.
  */
-export function uwsEngine(fault: Fault, headerBytes = 16 << 10): Engine {
+export function uwsEngine(fault: Fault, { headerBytes = 16 << 10, silenceMs = 30_000 }: UwsEngineOptions = {}): Engine {
   const { binary, name } = load(headerBytes);
   binary._cfg('silent'); // no `uWebSockets: 20` in every reply
-  return { name, listen: (options) => listen(binary, fault, options) };
+  return { name, listen: (options) => listen(binary, { fault, clock: new BodyClock(silenceMs), draining: false }, options) };
 }
 
 /** Loads the binary itself: a package that fails inside its own loader ends the process on Node 20, even within try. */
@@ -71,8 +78,7 @@ function version(entry: string): string {
   return `(${name} ${version})`;
 }
 
-async function listen(binary: Binary, fault: Fault, options: ListenOptions): Promise<Listening> {
-  const server: Shared = { fault, draining: false };
+async function listen(binary: Binary, server: Shared, options: ListenOptions): Promise<Listening> {
   const app = binary.App();
   app.any('/*', (res, req) => {
     const exchange = new UwsExchange(server, res, req);

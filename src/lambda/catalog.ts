@@ -45,6 +45,11 @@ export class Catalog {
     this.#lambda(call.lambda).invoke(this.#counted(call));
   }
 
+  /** Whether it is known of a lambda that it takes bodies only whole. */
+  takesWhole(name: string): boolean {
+    return this.#lambdas.get(name)?.takesWhole === true;
+  }
+
   /** Finds out about a lambda before anybody calls it, and starts what it wants to have ready. Rejects as a call would fail. */
   async look(name: string): Promise<void> {
     if (this.#draining) throw new WorkerError('draining');

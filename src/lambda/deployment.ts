@@ -22,6 +22,8 @@ export interface Deployment {
   readonly timeLimitMs: number;
   /** Bytes that a request body may have; undefined when that is as many as the front end lets through. */
   readonly bodyLimit: number | undefined;
+  /** Whether its handler takes bodies as they come; undefined until one was loaded and has answered. */
+  streams: boolean | undefined;
 }
 
 /** Throws code-invalid with what is wrong with the ol.yaml, fit for callers. */
@@ -36,6 +38,7 @@ export function deployment(code: Resolved, worker: WorkerDefaults): Deployment {
     bytes: limits.memoryBytes,
     timeLimitMs: settings.limits.runtime_sec * 1000,
     bodyLimit: settings.limits.body_mb < worker.limits.body_mb ? Math.floor(settings.limits.body_mb * mib) : undefined,
+    streams: undefined,
   };
 }
 

@@ -59,6 +59,8 @@ export class Instance {
   /** Has been given something, if only its handler to load. */
   #isMet = false;
   #started = false;
+  /** Its handler has said that it takes bodies as they come. */
+  #streams = false;
   /** One timer for the time limits and one for resting. A call does not touch them: they look at what is, and when it began, and go on. */
   #limit: NodeJS.Timeout;
   /** None while it works, if it fired meanwhile. */
@@ -163,6 +165,9 @@ export class Instance {
       phases: call.phases,
       deadline: running.limit,
       loadOnly,
+      streams: () => {
+        this.#streams = true;
+      },
       answered: (reply) => {
         this.#noteStart(running, call);
         this.#over(running, { at: 'answered', reply, start });
@@ -187,6 +192,7 @@ export class Instance {
   #noteStart({ since }: Running, { phases }: Call): void {
     if (this.#started) return;
     this.#started = true;
+    this.deployment.streams = this.#streams;
     const handler = phases.lengths[phases.names.lastIndexOf('handler')] ?? 0;
     this.#owner.onStarted(this, Math.max(0, performance.now() - since - handler));
   }

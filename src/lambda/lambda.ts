@@ -70,6 +70,11 @@ export class Lambda {
     return totals;
   }
 
+  /** Whether it is known that its handler takes bodies only whole. */
+  get takesWhole(): boolean {
+    return !(this.#deployment instanceof WorkerError) && this.#deployment.streams === false;
+  }
+
   details(): LambdaDetails {
     return lambdaDetails({ name: this.#options.name, counts: this.counts, deployment: this.#deployment, instances: this.#fleet.instances });
   }

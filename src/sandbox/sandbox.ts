@@ -79,6 +79,8 @@ export interface SandboxRequest {
   readonly phases: Phases;
   /** Load the handler, call nothing; the answer is empty. */
   readonly loadOnly: boolean;
+  /** The handler takes bodies as they come, not whole. Said, if ever, in the first request of a sandbox before its reply. */
+  streams?(): void;
   /** A whole reply; or begun(), chunks, and ended(). Exactly one of answered, ended, failed is the last to be called, once. */
   answered(reply: ReplyHead & { readonly body: Uint8Array }): void;
   begun(reply: ReplyHead): void;

@@ -22,7 +22,7 @@ export function incoming(exchange: Pick<Exchange, 'readBody'>, limit: number, go
       if (last) stream.push(null);
     });
   };
-  exchange.readBody(limit, 1, begin, () => stream.destroy(new WorkerError('body-too-large', { detail: `${limit} bytes` })));
+  exchange.readBody({ limit, enough: 1, begin, refused: (why) => stream.destroy(why) });
   gone.addEventListener('abort', () => stream.destroy(new WorkerError('client-gone')), { once: true });
   return stream;
 }

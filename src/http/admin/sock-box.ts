@@ -32,6 +32,7 @@ export class SockBox {
   #running: Running | undefined;
   #state: 'active' | 'paused' | 'ended' = 'active';
   #calls = 0;
+  #takesWhole = true;
 
   constructor(sandbox: Sandbox, options: SockBoxOptions) {
     this.#sandbox = sandbox;
@@ -45,6 +46,11 @@ export class SockBox {
   get state(): 'busy' | 'idle' | 'paused' | 'ended' {
     if (this.#state !== 'active') return this.#state;
     return this.#running === undefined ? 'idle' : 'busy';
+  }
+
+  /** Whether its handler takes bodies only whole: known once it is loaded. */
+  get takesWhole(): boolean {
+    return this.#takesWhole;
   }
 
   /** Calls that wait for their turn. */
@@ -142,6 +148,9 @@ export class SockBox {
       phases: call.phases,
       deadline,
       loadOnly,
+      streams: () => {
+        this.#takesWhole = false;
+      },
       answered: (reply) => this.#over(running, { at: 'answered', reply, start }),
       begun: (reply) => running.call?.begin(reply, start, (bytes) => running.ongoing?.used(bytes)),
       chunk: (bytes) => (running.call === undefined ? running.ongoing?.used(bytes.length) : running.call.chunk(bytes)),

@@ -112,6 +112,10 @@ export class SockMode {
     this.#box(call.lambda).invoke(call);
   }
 
+  takesWhole(id: string): boolean {
+    return this.#boxes.get(id)?.takesWhole === true;
+  }
+
   /** Makes and calls nothing any more; resolves when the calls that were accepted have their answers, at the latest when `signal` aborts. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;

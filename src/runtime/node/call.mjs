@@ -43,6 +43,7 @@ export class Call {
       this.#handler.load().then(
         () => {
           this.#outgoing.time('loaded', now());
+          if (this.#handler.streams) this.#outgoing.streams();
           this.#loaded(loadOnly);
         },
         (error) => this.#fail(error),

@@ -29,6 +29,13 @@ export class Outgoing {
     this.#times[times.indexOf(name)] = at;
   }
 
+  /** The handler takes bodies as they come. */
+  streams() {
+    const frame = Buffer.allocUnsafe(headBytes);
+    putHead(frame, 0, 0, type.ready, this.#number);
+    this.#write(frame);
+  }
+
   grant(bytes) {
     this.#granted += bytes;
     this.#wake?.();

@@ -89,8 +89,9 @@ class Channel:
             if call is not None:  # else it is over
                 call.hear(kind, flags, payload)
 
-    def ready(self):
-        self.send(HEAD.pack(0, VERSION, READY, 0, 0))
+    def ready(self, number=0):
+        """number: of the first request, when the handler takes bodies as they come."""
+        self.send(HEAD.pack(0, VERSION, READY, 0, number))
 
     def reply(self, number, flags, opening, body, times):
         """Answers a request with one write. flags: of END; opening: JSON bytes, or None for 200 and application/json; body: at most WINDOW; times: five ns."""

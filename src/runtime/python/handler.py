@@ -23,7 +23,7 @@ class Handler:
         self.kind = None  # not loaded
         self.call = None
         self.takes_context = False
-        self.streams = False  # the body is read by the function itself
+        self.streams = False  # the body is read by the function or application itself, as it comes
         self.is_async = False
         self.direct = False  # nothing of the above but a context
         self.loop = None  # in which it runs, if it is asynchronous
@@ -71,7 +71,8 @@ class Handler:
         if kind is FUNCTION:
             self.use(call, bool(getattr(module, 'STREAM_BODY', False)))
         else:
-            self.kind, self.call, self.is_async = kind, call, kind is ASGI
+            self.kind, self.call = kind, call
+            self.is_async = self.streams = kind is ASGI
 
     def _import(self, file):
         name = file[:-3].replace('/', '.')

@@ -103,6 +103,8 @@ def begin(channel, handler, born, sealed):
                 if not handler.loop.started:
                     handler.loop.start()
                     loaded = monotonic_ns()
+            if handler.streams:
+                channel.ready(request[0])
             return request, loaded
         except (SystemExit, Closed):
             raise  # what exit() asks for: the end of this process

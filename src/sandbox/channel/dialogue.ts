@@ -57,6 +57,10 @@ export class Dialogue {
       this.#owner.misbehaves('a reply to no request');
       return;
     }
+    if (type === frameType.ready) {
+      conversation.request.streams?.();
+      return;
+    }
     const rest = (from: number): Buffer => received.copy(offset + from, length - from);
     if (type === frameType.end || type === frameType.headless || type === frameType.broken)
       this.#onEnd(conversation, type, readTiming(received.view, offset), rest(timingBytes));

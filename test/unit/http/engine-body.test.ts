@@ -1,14 +1,15 @@
 // Request bodies: what is gathered, what comes bit by bit, what is too long.
 import assert from 'node:assert/strict';
 import type { Handler } from '../../../src/http/engine.ts';
-import { chunk, later, never, onBoth, raw, request } from './serving.ts';
+import { chunk, later, never, onBoth, raw, request, take } from './serving.ts';
 
 const limit = 100_000;
 
 /** Answers 413 for a body over the limit, else with the body. Gathers it itself from `enough` bytes on. */
 function echo(enough: number): Handler {
   return (exchange) =>
-    exchange.readBody(
+    take(
+      exchange,
       limit,
       enough,
       ({ first, rest }) => {
@@ -62,7 +63,8 @@ for (const enough of [1, 1000, limit]) {
 onBoth("the bytes are the receiver's: they stay as they are when more comes", async (_, { serve }) => {
   const kept: Uint8Array[] = [];
   const { url } = await serve((exchange) =>
-    exchange.readBody(
+    take(
+      exchange,
       limit,
       1,
       ({ first, rest }) => {
@@ -104,7 +106,8 @@ onBoth(
     const told = later<void>();
     let [came, overs] = [0, 0];
     const { port } = await serve((exchange) =>
-      exchange.readBody(
+      take(
+        exchange,
         limit,
         10,
         ({ first, rest }) => {
@@ -155,7 +158,7 @@ onBoth('a connection goes on after replies that are errors', async (t, { serve }
   const { port } = await serve((exchange) => {
     const status = Number(exchange.path.slice(1));
     if (status === 500) throw new Error('of the handler');
-    exchange.readBody(limit, limit, ({ first }) => exchange.reply(status, [], `${status} with ${first}`), never);
+    take(exchange, limit, limit, ({ first }) => exchange.reply(status, [], `${status} with ${first}`), never);
   });
   const client = await raw(t, port);
   for (const status of [404, 429, 503]) {

@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { Agent, request as fetchBy } from 'undici';
 import type { Handler } from '../../../src/http/engine.ts';
-import { later, never, onBoth, raw, request, type Serving } from './serving.ts';
+import { later, never, onBoth, raw, request, type Serving, take } from './serving.ts';
 
 const mib = 1 << 20;
 const part = Buffer.from(Array.from({ length: mib }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
@@ -29,7 +29,8 @@ function mostOf(buffer: 'tcp_rmem' | 'tcp_wmem'): number {
 /** Sends back what comes, as fast as it is taken. */
 const echo: Handler = (exchange) => {
   if (exchange.path === '/ok') return exchange.reply(200, [], 'ok');
-  exchange.readBody(
+  take(
+    exchange,
     Number.MAX_SAFE_INTEGER,
     1,
     ({ first, rest }) => {
@@ -98,7 +99,8 @@ onBoth('a body that is paused makes its sender wait, and comes whole when it goe
   const digest = later<string>();
   const serving = await serve((exchange) => {
     if (exchange.path === '/ok') return exchange.reply(200, [], 'ok');
-    exchange.readBody(
+    take(
+      exchange,
       total,
       100,
       ({ first, rest }) => {

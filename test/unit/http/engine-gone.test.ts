@@ -1,7 +1,7 @@
 // Clients that go away, handlers that throw, requests that come too early.
 import assert from 'node:assert/strict';
 import type { Exchange } from '../../../src/http/engine.ts';
-import { later, never, onBoth, raw, request } from './serving.ts';
+import { later, never, onBoth, raw, request, take } from './serving.ts';
 
 const eightMb = Buffer.alloc(8 << 20, 'sock');
 const fail = () => {
@@ -26,7 +26,7 @@ onBoth('a client that goes away is told of once, and a reply after that is ignor
   await aborted.value;
   exchange.reply(200, [], 'too late');
   exchange.reply(200, [], eightMb);
-  exchange.readBody(1, 1, never, never);
+  take(exchange, 1, 1, never, never);
   assert.deepEqual([aborts, faults], [1, []]);
 });
 
@@ -74,7 +74,7 @@ onBoth('a throw in the handler answers 500, and the server goes on', async (_, {
 
 onBoth('a throw when the body is here answers 500, and the server goes on', async (_, { serve }) => {
   const { url, faults } = await serve((exchange) => {
-    exchange.readBody(100, 100, fail, fail);
+    take(exchange, 100, 100, fail, fail);
   });
   for (let i = 0; i < 2; i += 1) assert.equal((await fetch(url, { method: 'POST', body: 'x' })).status, 500);
   assert.equal(faults.length, 2);
@@ -82,7 +82,8 @@ onBoth('a throw when the body is here answers 500, and the server goes on', asyn
 
 onBoth('a throw when more of the body is here answers 500, or cuts the reply that was begun', async (t, { serve }) => {
   const { port, faults } = await serve((exchange) =>
-    exchange.readBody(
+    take(
+      exchange,
       100,
       1,
       ({ rest }) => {
@@ -118,7 +119,8 @@ onBoth('a client that goes away while it sends its body aborts the exchange, and
     const started = later<void>();
     const { port } = await serve((exchange) => {
       exchange.onAbort = aborted.resolve;
-      exchange.readBody(
+      take(
+        exchange,
         100,
         enough,
         ({ rest }) => {
@@ -143,7 +145,7 @@ onBoth('a client that goes away while its body waits and the reply is under way 
   const [begun, aborted] = [later<Exchange>(), later<string>()];
   const { port } = await serve((exchange) => {
     exchange.onAbort = () => aborted.resolve('aborted');
-    exchange.readBody(eightMb.length, 1 << 18, () => begun.resolve(exchange), never);
+    take(exchange, eightMb.length, 1 << 18, () => begun.resolve(exchange), never);
   });
   const client = await raw(t, port);
   client.send(request('POST', '/', { 'content-length': eightMb.length }), eightMb.subarray(0, 1 << 20));
@@ -179,7 +181,7 @@ onBoth('a client that shuts down its sending side is taken for gone', async (t, 
 
 onBoth('pipelined requests that are answered at once are answered in order', async (t, { serve }) => {
   const { port } = await serve((exchange) =>
-    exchange.readBody(10, 10, ({ first }) => exchange.reply(200, [], `<${exchange.path}${first}>`), never),
+    take(exchange, 10, 10, ({ first }) => exchange.reply(200, [], `<${exchange.path}${first}>`), never),
   );
   const client = await raw(t, port);
   const paths = Array.from({ length: 200 }, (_, i) => `/${i}`);

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Handler } from '../../../src/http/engine.ts';
-import { never, onBoth, raw, request } from './serving.ts';
+import { never, onBoth, raw, request, take } from './serving.ts';
 
 const echo: Handler = (exchange) =>
-  exchange.readBody(
+  take(
+    exchange,
     100,
     100,
     ({ first }) => exchange.reply(200, [], `<${exchange.method} ${exchange.path} ${first}>`),
@@ -82,11 +83,14 @@ describe('a request is refused, and nothing of it taken for another', { concurre
   }
 
   for (const bytes of ['x\r\n', '-1\r\n', '4\r\nbodyXY', '0x4\r\nbody\r\n0\r\n\r\n', 'ffffffffffffffffff\r\n', '4 4\r\nbody\r\n']) {
-    onBoth(`with the chunk ${JSON.stringify(bytes)}`, async (t, { serve, engine }) => {
-      const { port, faults } = await serve((exchange) => exchange.readBody(100, 100, never, never));
+    onBoth(`with the chunk ${JSON.stringify(bytes)}`, async (t, { serveHastily, engine }) => {
+      const { port, faults } = await serveHastily((exchange) =>
+        take(exchange, 100, 100, never, ({ status }) => exchange.reply(status, [], '')),
+      );
       const client = await raw(t, port);
       client.send(request('POST', '/', { 'transfer-encoding': 'chunked' }), bytes);
-      assert.match(await client.ended, refused[engine]);
+      // uWebSockets.js takes some of it for a chunk that has not come yet.
+      assert.match(await client.ended, engine === 'uws' ? /^(HTTP\/1\.1 40[08] |$)/ : refused.node);
       assert.deepEqual(faults, []);
     });
   }
@@ -94,7 +98,8 @@ describe('a request is refused, and nothing of it taken for another', { concurre
 
 onBoth('a malformed chunk in the middle of a reply cuts it', async (t, { serve }) => {
   const { port } = await serve((exchange) =>
-    exchange.readBody(
+    take(
+      exchange,
       100,
       1,
       ({ rest }) => {

@@ -1,11 +1,11 @@
 // Memory that must not grow with requests, nor with replies that nobody reads.
 import assert from 'node:assert/strict';
 import { Agent, request as fetchBy } from 'undici';
-import { never, onBoth, raw, request } from './serving.ts';
+import { never, onBoth, raw, request, take } from './serving.ts';
 
 onBoth('ten thousand requests leave no memory behind', async (t, { serve }) => {
   const { url } = await serve((exchange) => {
-    exchange.readBody(100_000, 100_000, ({ first }) => setImmediate(() => exchange.reply(200, [['x-a', 'b']], first)), never);
+    take(exchange, 100_000, 100_000, ({ first }) => setImmediate(() => exchange.reply(200, [['x-a', 'b']], first)), never);
   });
   const agent = new Agent({ connections: 8 });
   t.after(() => agent.close());

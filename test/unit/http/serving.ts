@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import type { Engine, Fault, Handler, Listening } from '../../../src/http/engine.ts';
-import { chooseEngine } from '../../../src/http/engines.ts';
+import type { BodyTaking, Engine, Exchange, Fault, Handler, Listening } from '../../../src/http/engine.ts';
+import { chooseEngine, type EngineOptions } from '../../../src/http/engines.ts';
 import type { LogEntry } from '../../../src/http/invocation.ts';
 import { nodeEngine } from '../../../src/http/node.ts';
 import { type RouteDeps, routes } from '../../../src/http/routes.ts';
@@ -23,7 +23,10 @@ type Make = (fault: Fault) => Engine;
 
 const engines: Readonly<Record<'uws' | 'node', Make>> = { uws: (fault) => uwsEngine(fault), node: (fault) => nodeEngine(fault) };
 /** With times that one can wait for. Those of uWebSockets.js are 10 to 14 s. */
-const hasty: typeof engines = { uws: engines.uws, node: (fault) => nodeEngine(fault, { timeoutMs: 1000 }) };
+const hasty: typeof engines = {
+  uws: (fault) => uwsEngine(fault, { silenceMs: 400 }),
+  node: (fault) => nodeEngine(fault, { timeoutMs: 1000, silenceMs: 400 }),
+};
 
 export type Serve = (handler: Handler) => Promise<Serving>;
 /** What a test of both engines gets. `fresh` is an engine that does not listen yet. */
@@ -61,12 +64,18 @@ export async function serve(t: TestContext, handler: Handler, make: Make = (faul
 }
 
 /** Serves routes whose invocations go to `invoke`. */
-export async function serveRoutes(t: TestContext, invoke: (call: Call) => void, deps: Partial<RouteDeps> = {}) {
+export async function serveRoutes(
+  t: TestContext,
+  invoke: (call: Call) => void,
+  deps: Partial<RouteDeps> = {},
+  options: EngineOptions = {},
+) {
   const logged: LogEntry[] = [];
   const recorded: Finished[] = [];
   const all: RouteDeps = {
     invoke,
     accepts: () => true,
+    takesWhole: () => true,
     paths: { serve: () => false },
     bodyLimit: 1000,
     sandboxPages: false,
@@ -76,11 +85,16 @@ export async function serveRoutes(t: TestContext, invoke: (call: Call) => void, 
     log: (entry) => logged.push(entry),
     ...deps,
   };
-  return { ...(await serve(t, routes(all))), logged, recorded };
+  return { ...(await serve(t, routes(all), (fault) => chooseEngine(fault, options))), logged, recorded };
 }
 
 export function answered(reply: Partial<Reply>): Outcome {
   return { at: 'answered', start: 'warm', reply: { status: 200, headers: [], body: Buffer.from(''), ...reply } };
+}
+
+/** Reads the body of an exchange. */
+export function take(exchange: Exchange, limit: number, enough: number, begin: BodyTaking['begin'], refused: BodyTaking['refused']): void {
+  exchange.readBody({ limit, enough, begin, refused });
 }
 
 export interface Raw {

@@ -23,6 +23,26 @@ test('with concurrency a running instance is filled before another is started, t
   assert.deepEqual(loads(), [3, 2, 2]);
 });
 
+test('whether a handler takes bodies whole is known when one has answered, and asked anew of other code', async (t) => {
+  const backend = fakeBackend();
+  for (const [streams, known] of [
+    [true, false],
+    [false, true],
+  ] as const) {
+    let resolved = codeWith(t, 'one', '');
+    const fake = lambda(t, backend, { resolve: () => resolved });
+    fake.lambda.invoke(call());
+    const sandbox = backend.sandboxes.at(-1);
+    assert.equal(fake.lambda.takesWhole, false, 'nobody knows');
+    if (streams) sandbox?.request_?.streams?.();
+    sandbox?.answer();
+    assert.equal(fake.lambda.takesWhole, known);
+    resolved = codeWith(t, 'two', '');
+    await fake.lambda.look();
+    assert.equal(fake.lambda.takesWhole, false);
+  }
+});
+
 test('a time limit leaves one timer behind, however often it is met', (t) => {
   const clock = fakeClock(t);
   const backend = fakeBackend();

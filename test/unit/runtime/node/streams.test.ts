@@ -81,6 +81,7 @@ test('streamBody: the function is called before its body is there, and takes it 
     'export const streamBody = true; export async function* f(event, c) { yield JSON.stringify(event); for await (const p of c.stream) yield p; }',
   );
   leaf.begin(1, 'one ', {}, 0);
+  assert.equal((await leaf.next())?.type, frame.ready, 'the worker is told that it takes bodies so');
   assert.equal((await leaf.next())?.type, frame.reply);
   assert.equal((await leaf.next())?.payload.toString(), '{}');
   assert.equal((await leaf.next())?.payload.toString(), 'one ');
@@ -98,6 +99,7 @@ test('streamBody: what the function does not take stays with the client', async 
     'let free; export const streamBody = true; export const f = (_, c) => c.path === "/free" ? free() : new Promise((r) => (free = r));',
   );
   leaf.begin(1, Buffer.alloc(windowBytes), {}, 0);
+  assert.equal((await leaf.next())?.type, frame.ready);
   assert.equal((await leaf.ask(2, '', { path: '/free' })).text, 'null');
   const frames = [await leaf.next()];
   assert.deepEqual(

@@ -1,7 +1,7 @@
 // Bodies under their windows, and frames cut anywhere.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frame, leafOf, windowBytes } from './leaf.ts';
+import { frame, leafOf, startLeaf, windowBytes } from './leaf.ts';
 
 const measure = 'def f(event):\n  return len(event)\n';
 const big = (bytes: number): string => `def f(event):\n  return b"x" * ${bytes}\n`;
@@ -108,4 +108,19 @@ test('a body that nobody reads does not keep the reply', async (t) => {
   assert.equal(String((await leaf.answer(number)).body), '{}');
   leaf.body(number, 'more', true);
   assert.equal(String((await leaf.call()).body), '{}');
+});
+
+test('what takes bodies as they come says so when it is loaded, what takes them whole does not', async (t) => {
+  const streaming = {
+    'f.py': 'STREAM_BODY = True\ndef f(event, context):\n  return len(context.stream.read())\n',
+    'app.py': 'async def app(scope, receive, send):\n  pass\n',
+  };
+  for (const entry of ['f.py', 'app.py']) {
+    const leaf = await startLeaf(t, { files: streaming, environment: { OL_ENTRY_FILE: entry } });
+    const number = leaf.ask({ last: false });
+    assert.equal((await leaf.next((f) => f.request === number)).type, frame.ready, entry);
+  }
+  const leaf = await leafOf(t, measure);
+  const number = leaf.ask({ body: '[1]' });
+  assert.equal((await leaf.next((f) => f.request === number)).type, frame.end);
 });

@@ -141,7 +141,7 @@ export class Leaf {
     const pieces: Buffer[] = [];
     const logs: [number, string][] = [];
     for (;;) {
-      const { type, flags, payload } = await this.next((f) => f.request === number && f.type !== frame.window);
+      const { type, flags, payload } = await this.next((f) => f.request === number && f.type !== frame.window && f.type !== frame.ready);
       if (type === frame.reply) head = JSON.parse(payload.toString('utf8', timingBytes));
       else if (type === frame.log) logs.push([payload.readUInt8(0), payload.toString('utf8', 1)]);
       else if (type === frame.body) {

@@ -21,15 +21,27 @@ const request: SandboxRequest = {
   failed: () => {},
 };
 
-test('requests have heads until the sandbox says that it has no use for them', () => {
-  const dialogue = new Dialogue({
+const dialogueOf = (send: (frame: Buffer) => void): Dialogue =>
+  new Dialogue({
     spec: undefined,
-    send: (frame) => heads.push(frame.toString('utf8', 14, 14 + frame.readUInt16LE(12))),
+    send,
     interrupt: () => {},
     misbehaves: (what) => assert.fail(what),
     ready: () => {},
     firstAnswered: () => {},
   });
+
+test('a sandbox says in its first request that it takes bodies as they come', () => {
+  const dialogue = dialogueOf(() => {});
+  const said: string[] = [];
+  dialogue.begin({ ...request, streams: () => said.push('streams'), answered: () => said.push('answered') }, 'wake');
+  dialogue.onFrame(new Received(Buffer.alloc(0)), frameType.ready, 1, 0, 0);
+  dialogue.onFrame(new Received(Buffer.alloc(timingBytes)), frameType.end, 1, 0, timingBytes);
+  assert.deepEqual(said, ['streams', 'answered']);
+});
+
+test('requests have heads until the sandbox says that it has no use for them', () => {
+  const dialogue = dialogueOf((frame) => heads.push(frame.toString('utf8', 14, 14 + frame.readUInt16LE(12))));
   const ends = [frameType.end, frameType.headless, frameType.end, frameType.end];
   ends.forEach((type, i) => {
     dialogue.begin(request, 'wake');
