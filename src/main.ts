@@ -1,7 +1,7 @@
 // Constructs the worker and wires its parts; runs until it is told to stop.
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config/load.ts';
@@ -65,7 +65,8 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   // What a request needs is young when it is over. V8 guesses otherwise from the first of them, and its garbage among the old costs a third of the warm path.
   setFlagsFromString('--no-allocation-site-pretenuring');
   const signals = new Signals(); // from the start: a signal that comes while it starts must not leave a half-made worker
-  const { log, flush } = openLog(config.log_output);
+  if (config.log_output !== 'stdout') makeDirectory(dirname(config.log_output));
+  const log = openLog(config.log_output);
   const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
     headerBytes: config.limits.header_kb * 1024,
     prefer: config.http_engine,
@@ -95,7 +96,6 @@ export async function runWorker(config: Config, onListening: (url: string, engin
     log.error(
       `${signal}: told a second time, ending at once: calls are cut; cgroups and the socket are left, which worker force-cleanup or the next start removes, and what was half unpacked, which the next start does`,
     );
-    flush();
     process.exit(128 + constants.signals[signal]);
   };
   const pool = new UnpackPool();
@@ -276,7 +276,6 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   })();
   const done = await Promise.race([closed.then(() => true), late(closeLimitMs)]);
   log[done ? 'info' : 'error'](done ? 'stopped' : `closing took over ${closeLimitMs / 1000} s: the next start removes what is left`);
-  flush();
   if (!done) throw new Error(`stop: closing took over ${closeLimitMs / 1000} s; the next start removes what is left`);
 }
 

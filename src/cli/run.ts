@@ -1,6 +1,7 @@
 // `worker [run]`: checks the config, then runs the worker until it is told to stop. Also what `worker up` ends in.
 import { type Config, ConfigError, type LoadOptions, loadConfig, parseConfig } from '../config/load.ts';
 import { parseOverrides } from '../config/overrides.ts';
+import { startFault } from '../config/start-fault.ts';
 import { exit, Failure, say } from './failure.ts';
 import { tellStarter } from './starter.ts';
 
@@ -23,10 +24,12 @@ export async function run(options: RunOptions): Promise<never> {
     });
     process.exit(exit.well); // all is closed; a handle that a library keeps must not keep the process
   } catch (error) {
-    const why = told(error);
+    const fault = startFault(error, config);
+    const why =
+      fault === undefined ? told(error) : fault.isLasting ? unusable(`the config "${options.config}"`, [fault.message]) : fault.message;
     say(why);
     await tellStarter({ at: 'failed', why });
-    process.exit(exit.failed);
+    process.exit(fault?.isLasting ? exit.usage : exit.failed);
   }
 }
 
@@ -46,8 +49,12 @@ function usable(config: string, load: () => Config): Config {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const what = error.problems.every((problem) => problem.startsWith('-o ')) ? 'what -o gives' : `the config "${config}"`;
-    throw new Failure([`${what} cannot be used:`, ...error.problems].join('\n  '), { exitCode: exit.usage, cause: error });
+    throw new Failure(unusable(what, error.problems), { exitCode: exit.usage, cause: error });
   }
+}
+
+function unusable(what: string, problems: readonly string[]): string {
+  return [`${what} cannot be used:`, ...problems].join('\n  ');
 }
 
 // What we throw says what to do in its message; anything else (TypeError …) is a bug, and its stack is what helps.

@@ -1,29 +1,26 @@
 // The worker's log: JSON lines to stdout or a file. Whoever ends a story logs it, once.
+import { constants, openSync, writeSync } from 'node:fs';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { LogFile } from './log-file.ts';
 
 export type Log = Logger;
 
-/** UTF-16 units that wait to be written. Beyond it lines are lost: a log that is read slowly must not fill the worker's memory. */
-const mostWaiting = 16 << 20;
+/** Without O_NONBLOCK a pipe that nobody reads would hold up the start without a word. */
+const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
-export interface LogSink {
-  readonly log: Log;
-  /** Writes out what is still in memory. */
-  flush(): void;
+/** `output`: `stdout` or a file to append to. Throws the error of the file system. What waits to be written is written when the process exits. */
+export function openLog(output: string): Log {
+  const file = new LogFile(output === 'stdout' ? 1 : openSync(output, flags), ({ message }) =>
+    toStderr(`write the log (${output}): ${message}; trying again with each line (make room where it lies, or see to who reads it)`),
+  );
+  process.once('exit', () => file.flush());
+  return pino({ base: null, timestamp: stdTimeFunctions.isoTime }, file);
 }
 
-/** `output`: `stdout` or a file to append to. Lines are written in the background, in order. */
-export function openLog(output: string): LogSink {
-  const destination = pino.destination({ dest: output === 'stdout' ? 1 : output, sync: false, mkdir: true, maxLength: mostWaiting });
-  const log = pino({ base: null, timestamp: stdTimeFunctions.isoTime }, destination);
-  return {
-    log,
-    flush: () => {
-      try {
-        destination.flushSync();
-      } catch {
-        // it was never opened, or its reader is gone: nothing is left to tell it to
-      }
-    },
-  };
+function toStderr(line: string): void {
+  try {
+    writeSync(2, `worker: ${line}\n`);
+  } catch {
+    // on the same full disk, as a rule
+  }
 }

@@ -1,5 +1,18 @@
 // The base root filesystem of sandboxes: the host's /usr (or another directory's), read-only, under a generated minimal root.
-import { copyFileSync, cpSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Runtime } from '../../runtime/runtime.ts';
 
@@ -26,13 +39,15 @@ const copiedEtc = [
 
 /**
  * Writes the generated part into `target`, anew. `base` is the directory that takes the place of `/`: its /usr is mounted later, its /etc is
- * copied in part. All of it belongs to root and is mounted read-only.
+ * copied in part. Throws where it has no /usr, or where nothing can be executed in `target`. All of it belongs to root and is mounted read-only.
  */
 export function buildRoot(target: string, base: string, runtimes: readonly Runtime[]): void {
+  statSync(join(base, 'usr'));
   rmSync(target, { recursive: true, force: true });
   layOut(target, base, directories);
   for (const [name, to] of links) symlinkSync(to, join(target, name));
   placeRuntimes(target, runtimes);
+  accessSync(join(target, 'runtime/guest.so'), constants.X_OK); // it can be on no file system that is mounted noexec
 }
 
 /** These directories, an /etc, and what in the base leads into its /usr. */
