@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { WorkerError } from '../../src/errors.ts';
 import { Phases } from '../../src/observe/phases.ts';
+import type { StandbyRange } from '../../src/sandbox/refill.ts';
 import type { Code, ColdClass, Sandbox, SandboxRequest, Stream } from '../../src/sandbox/sandbox.ts';
 import { SockBackend, type SockOptions } from '../../src/sandbox/sock/backend.ts';
 import { Cgroups, type Controller } from '../../src/sandbox/sock/cgroups.ts';
@@ -42,8 +43,8 @@ export interface Running {
 }
 
 export interface RigOptions extends Partial<Pick<SockOptions, 'limits' | 'maxSandboxes' | 'lambdaZygotes'>> {
-  /** How many are kept. */
-  readonly standbys?: number;
+  /** How many are kept, or how few and how many. */
+  readonly standbys?: number | StandbyRange;
 }
 
 export interface Rig {
@@ -68,7 +69,7 @@ const native = loadNative();
 const mib = 1 << 20;
 const plain = { environment: {}, entry: {}, concurrency: 1, limits: undefined, zygote: true };
 
-export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
+export async function rig(t: TestContext, { standbys = 2, ...options }: RigOptions = {}): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'sock-kernel-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const log: string[] = [];
@@ -87,7 +88,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
       for (const listener of listeners) listener(text);
     },
     ...options,
-    standbys: { least: options.standbys ?? 2, most: options.standbys ?? 2 },
+    standbys: typeof standbys === 'number' ? { least: standbys, most: standbys } : standbys,
   });
   let codes = 0;
   let requests = 0;

@@ -16,6 +16,24 @@ const filler = `def f(event):
     return error.strerror
 `;
 
+const greedy = `import threading
+threading.stack_size(1 << 16)
+def f(event):
+  if "mb" in event: return len(bytearray(event["mb"] << 20)) >> 20
+  held, threads = threading.Event(), []
+  try:
+    for _ in range(event["threads"]):
+      threads.append(threading.Thread(target=held.wait))
+      threads[-1].start()
+    return "all"
+  except RuntimeError:
+    threads.pop()
+    return len(threads)
+  finally:
+    held.set()
+    for thread in threads: thread.join()
+`;
+
 describe('ol.yaml', needsRoot, () => {
   const owner = suiteOwner();
   let worker: Worker;
@@ -28,6 +46,9 @@ describe('ol.yaml', needsRoot, () => {
     add('getter', 'def f(event): return 1', 'triggers: {http: [{method: GET}]}');
     add('coloured', environment, 'environment: {COLOUR: red, EMPTY: ""}');
     add('tight', filler, 'limits: {tmp_mb: 4}');
+    add('greedy', greedy, '');
+    add('held', greedy, 'limits: {procs: 5, mem_mb: 24}');
+    add('fleeting', who, 'keep_warm_ms: 0');
     add('ready', who, 'instances: {min: 2}');
     add('wrong', who, 'instances: {min: many}\ncolour: red');
     add('other', 'def f(event): return "f"\n', 'environment: {OL_ENTRY_FILE: main.py}', { 'main.py': 'def f(event): return "main"\n' });
@@ -91,6 +112,21 @@ describe('ol.yaml', needsRoot, () => {
       [(await worker.call('tight', { mb: 2 })).json(), (await worker.call('tight', { mb: 8 })).json()],
       ['fits', 'No space left on device'],
     );
+  });
+
+  test('limits.procs and limits.mem_mb bound the lambda, and no other', async () => {
+    for (const event of [{ threads: 7 }, { mb: 25 }])
+      assert.deepEqual((await worker.call('greedy', event)).json(), event.threads === undefined ? 25 : 'all');
+    assert.ok((await worker.call('held', { threads: 7 })).json<number>() < 5);
+    assert.match((await worker.call('held', { mb: 25 })).text, /MemoryError|sandbox-oom/);
+  });
+
+  test('keep_warm_ms: an instance of the lambda ends when it has been idle for so long, those of others stay', async () => {
+    const warm = async (lambda: string): Promise<number> => (await worker.call(lambda, {}, { start: 'warm' })).status;
+    for (const lambda of ['fleeting', 'greedy']) assert.equal((await worker.call(lambda, { mb: 0 })).status, 200);
+    let calls = 0;
+    while ((await warm('fleeting')) === 200) assert.ok(calls++ < 1000);
+    assert.equal((await worker.call('greedy', { mb: 0 }, { start: 'warm' })).status, 200);
   });
 
   test('instances.min are there beside the one that was called, with the handler loaded', async () => {
