@@ -1,5 +1,5 @@
 // What the host sees of a worker's sandboxes.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Fields of /proc/<pid>/status. */
 export type ProcStatus = ReadonlyMap<string, string>;
@@ -34,8 +34,15 @@ export function isZygote(pid: number): boolean {
   }
 }
 
-export function descriptors(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+/** By their paths, as its kernel knows them. */
+export function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return []; // it was closed while we looked
+    }
+  });
 }
 
 /** Resident memory, MiB. */

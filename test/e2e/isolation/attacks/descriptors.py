@@ -21,9 +21,9 @@ def descriptors():
 
 
 def send_descriptors():
-    """Hands the worker descriptors it never asked for, with a reply that is in order; the last frame is left to the runtime."""
-    with socket.socket(fileno=os.dup(3)) as channel:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('3i', 0, 1, 2))]
+    """Hands the worker a file it never asked for, 50 times, with frames that are in order."""
+    with socket.socket(fileno=os.dup(3)) as channel, open('/tmp/handed-over', 'w') as file:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', file.fileno()))]
         for _ in range(50):
             channel.sendmsg([struct.pack('<IBBHI', 2, 2, 9, 0, GIVEN['request']) + b'\3x'], rights)
 
