@@ -44,6 +44,7 @@ const table = {
   'sandbox-oom': [502, 'the sandbox was ended because it went over its memory limit (OOM)'],
   'reply-invalid': [502, 'the sandbox answered something that is no reply'],
   'registry-unavailable': [503, 'the registry cannot be read now'],
+  'store-failed': [503, 'this worker cannot store the code of the lambda'],
   'start-failed': [503, 'a sandbox could not be started'],
   'backend-unavailable': [503, 'sandboxes cannot be made now: the engine that makes them does not answer; try again later'],
   'no-room': [503, 'no room for another sandbox'],

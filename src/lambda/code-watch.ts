@@ -1,6 +1,7 @@
 // The code of one lambda as the registry has it: looked at at most once a window, under traffic in time for no call to wait for that.
-import { asWorkerError } from '../errors.ts';
+import { asWorkerError, type WorkerError } from '../errors.ts';
 import type { Resolved } from '../registry/registry.ts';
+import { isPassing } from '../registry/source-of-code.ts';
 
 export interface CodeWatchOptions {
   /** As CodeRegistry.resolve. */
@@ -9,6 +10,8 @@ export interface CodeWatchOptions {
   readonly cacheMs: number;
   /** There is code, or other code, or none any more. The digest differs from the one before. */
   onCode(code: Resolved | undefined): void;
+  /** There may be other code, and this node cannot store it: what it has goes on. Once until it can. */
+  onUnstored(error: WorkerError): void;
 }
 
 export class CodeWatch {
@@ -17,6 +20,7 @@ export class CodeWatch {
   #checkedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
   #looksSoon = false;
+  #isUnstored = false;
   #closed = false;
 
   constructor(options: CodeWatchOptions) {
@@ -89,12 +93,15 @@ export class CodeWatch {
   #found(code: Resolved): void {
     if (this.#closed) return;
     this.#checkedAt = performance.now();
+    this.#isUnstored = false;
     this.#set(code);
   }
 
   #missed(cause: unknown): void {
     const error = asWorkerError(cause);
-    if (error.code === 'registry-unavailable' && this.#code !== undefined) {
+    if (isPassing(error) && this.#code !== undefined) {
+      if (error.code === 'store-failed' && !this.#isUnstored) this.#options.onUnstored(error);
+      this.#isUnstored = error.code === 'store-failed';
       this.#checkedAt = performance.now();
       return;
     }

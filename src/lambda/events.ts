@@ -9,7 +9,7 @@ export interface CatalogEvents {
   onEvict(lambda: string, reason: Eviction): void;
   /** An instance that was to be kept ready could not be; it is tried again when the lambda's code changes. */
   onWarmUpFailed(lambda: string, error: WorkerError): void;
-  /** The lambda's ol.yaml asks for something that it does not get. Once for each version of its code. */
+  /** The lambda's ol.yaml asks for something that it does not get, once for each version of its code; or newer code cannot be stored. */
   onWarning(lambda: string, warning: string): void;
 }
 

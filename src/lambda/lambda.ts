@@ -40,9 +40,14 @@ export class Lambda {
   #calls = 0;
 
   constructor(options: LambdaOptions) {
-    const { resolve, registryCacheMs, defaults } = options;
+    const { name, resolve, registryCacheMs, defaults, events } = options;
     this.#options = options;
-    this.#watch = new CodeWatch({ resolve, cacheMs: registryCacheMs, onCode: (code) => this.#deploy(code) });
+    this.#watch = new CodeWatch({
+      resolve,
+      cacheMs: registryCacheMs,
+      onCode: (code) => this.#deploy(code),
+      onUnstored: ({ message }) => events.onWarning(name, `look for newer code: ${message}, ignoring: what is on the node goes on`),
+    });
     this.#queue = this.#newQueue(defaults.limits.runtime_sec * 1000, () => this.#impatience()); // no call waits for longer than it may run
     this.#fleet = new Fleet({
       ...options,

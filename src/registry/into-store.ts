@@ -4,6 +4,7 @@ import { defaultLimits, type PackageLimits } from './limits.ts';
 import type { Store } from './store.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 import type { Form } from './unpack-worker.ts';
+import { stored, unstored } from './unstored.ts';
 
 export interface IntoStoreOptions {
   readonly store: Store;
@@ -11,13 +12,14 @@ export interface IntoStoreOptions {
   readonly limits?: PackageLimits | undefined;
 }
 
-/** Its digest, retained there. Rejects with code-invalid, or registry-unavailable when it is this node's fault. */
+/** Its digest, retained there. Rejects with code-invalid, store-failed, or registry-unavailable when it cannot be read. */
 export async function intoStore(options: IntoStoreOptions, form: Form, path: string): Promise<string> {
   const { store, pool, limits = defaultLimits } = options;
-  const temporary = store.temporary();
+  const temporary = stored(store.dir, () => store.temporary());
   const outcome = await pool.unpack({ form, path, temporary, known: undefined, store: store.dir, limits, now: Date.now() });
-  if (outcome.at === 'unpacked') store.publish(outcome.dir, outcome.digest);
+  if (outcome.at === 'unpacked') stored(store.dir, () => store.publish(outcome.dir, outcome.digest));
   else await store.discard(temporary);
+  if (outcome.at === 'unstored') throw unstored(store.dir, outcome);
   if (outcome.at === 'refused' || outcome.at === 'exhausted') throw new WorkerError('code-invalid', { detail: outcome.detail });
   if (outcome.at !== 'unpacked' && outcome.at !== 'stored') {
     const cause = new Error(`unpack "${path}": ${outcome.at === 'failed' ? outcome.message : 'it was written to meanwhile'}`);

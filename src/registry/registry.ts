@@ -10,6 +10,7 @@ import type { CodeRegistry } from './source-of-code.ts';
 import type { Store } from './store.ts';
 import { type Unpacked, type UnpackJob, unpackNow } from './unpack.ts';
 import type { UnpackPool } from './unpack-pool.ts';
+import { stored, unstored } from './unstored.ts';
 
 export interface Resolved extends Code {
   /** What the registry's entry looked like (device, inode, mode, size, mtime, ctime of all of it). Compare digests, not stamps, to see new code. */
@@ -84,7 +85,7 @@ export class DirectoryRegistry implements CodeRegistry {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const entry = this.#find(name);
       const stamp = this.#refusal(name)?.stamp ?? this.#current(name, known)?.stamp;
-      const temporary = stored(() => this.#store.temporary());
+      const temporary = stored(this.#store.dir, () => this.#store.temporary());
       const outcome = await this.#pool.unpack({ form: entry.form, path: entry.path, temporary, ...this.#job(stamp) });
       if (outcome.at !== 'unpacked') await this.#store.discard(temporary);
       const resolved = this.#accept(name, known, entry, outcome);
@@ -128,10 +129,12 @@ export class DirectoryRegistry implements CodeRegistry {
         throw this.#refuse(name, outcome.stamp, outcome.detail, Number.POSITIVE_INFINITY);
       case 'exhausted':
         throw this.#refuse(name, entry.stamp, outcome.detail, this.#now() + exhaustedMs);
+      case 'unstored':
+        throw unstored(this.#store.dir, outcome);
       case 'failed':
         throw new WorkerError('registry-unavailable', { cause: new Error(outcome.message) });
       case 'unpacked':
-        stored(() => this.#store.publish(outcome.dir, outcome.digest));
+        stored(this.#store.dir, () => this.#store.publish(outcome.dir, outcome.digest));
         return this.#bind(name, known, outcome);
       case 'stored':
         if (!this.#store.has(outcome.digest)) return undefined; // removed since the thread saw it
@@ -152,7 +155,7 @@ export class DirectoryRegistry implements CodeRegistry {
 
   #bind(name: string, known: Resolved | undefined, outcome: Unpacked & { at: 'stored' | 'unpacked' }): Resolved {
     const { digest, stamp, settled } = outcome;
-    stored(() => this.#store.bind(name, digest));
+    stored(this.#store.dir, () => this.#store.bind(name, digest));
     this.#refused.delete(name);
     const same = known !== undefined && known.digest === digest && known.stamp === stamp;
     const resolved = same ? known : { digest, dir: this.#store.path(digest), stamp };
@@ -188,15 +191,6 @@ export class DirectoryRegistry implements CodeRegistry {
     } catch {
       return undefined; // too big, or wrong in some way that reading it in a thread will tell
     }
-  }
-}
-
-/** What goes wrong while writing to the store is this node's fault, as a rule a full disk. */
-function stored<T>(write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw new WorkerError('registry-unavailable', { detail: 'the code cannot be stored on this node', cause });
   }
 }
 

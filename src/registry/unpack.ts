@@ -5,6 +5,7 @@ import type { PackageLimits } from './limits.ts';
 import { PackageWriter } from './package-writer.ts';
 import { Changed, Refusal } from './refusal.ts';
 import { isSettled, type PlainSource, type Source } from './source.ts';
+import { type Unwritten, unwrittenBy } from './unstored.ts';
 
 export interface UnpackJob {
   /** The stamp of what the caller already has, if it is still good. */
@@ -30,7 +31,9 @@ export type Unpacked =
   | { readonly at: 'refused'; readonly detail: string; readonly stamp: string | undefined }
   /** It took more time or memory than a thread has for one package; on an idle machine that may be another story. */
   | { readonly at: 'exhausted'; readonly detail: string }
-  /** This node's or the registry's fault. */
+  /** It could not be written: this node's fault. */
+  | ({ readonly at: 'unstored' } & Unwritten)
+  /** The registry's fault, as a rule. */
   | { readonly at: 'failed'; readonly message: string };
 
 export async function unpack(source: Source, job: UnpackJob): Promise<Unpacked> {
@@ -101,6 +104,8 @@ class Reading {
 
   fail(error: unknown): Unpacked {
     if (error instanceof Changed) return { at: 'changed' };
+    const unwritten = unwrittenBy(error, this.#job.store);
+    if (unwritten !== undefined) return { at: 'unstored', ...unwritten };
     if (!(error instanceof Refusal)) return { at: 'failed', message: String(error) };
     // Half of a package that is being replaced is often refused; then the stamp has moved.
     if (this.#stamp !== undefined && this.#moved()) return { at: 'changed' };

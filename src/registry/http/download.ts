@@ -1,7 +1,6 @@
 // One attempt to get one package from a remote registry into a file.
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { WorkerError } from '../../errors.ts';
 import type { Client, Reply } from './client.ts';
 import { Failed, failedConnection } from './failed.ts';
 import { follow } from './following.ts';
@@ -26,7 +25,7 @@ export type Downloaded =
   /** The registry lets nobody see whether there is one: many answer so for what is missing. */
   | { readonly at: 'forbidden'; readonly status: number };
 
-/** Rejects with Failed, with registry-unavailable when this node cannot store it, or with the reason of the signal. */
+/** Rejects with Failed, with an error of the file system when this node cannot store it, or with the reason of the signal. */
 export async function download(client: Client, remote: Remote, wanted: Wanted): Promise<Downloaded> {
   const { url, known, signal } = wanted;
   const unlessKnown = conditions(known);
@@ -59,7 +58,7 @@ async function save(reply: Reply, path: string, wanted: Wanted): Promise<void> {
   try {
     await pipeline(reply.body, (chunks: AsyncIterable<Buffer>) => checkedBody(chunks, wanted), file);
   } catch (cause) {
-    if (unwritten !== undefined) throw new WorkerError('registry-unavailable', { detail: 'the code cannot be stored on this node', cause });
+    if (unwritten !== undefined) throw unwritten;
     throw wanted.signal.aborted ? wanted.signal.reason : failedConnection(wanted.url, cause);
   }
 }

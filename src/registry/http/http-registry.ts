@@ -6,9 +6,10 @@ import { asWorkerError, WorkerError } from '../../errors.ts';
 import { checkName } from '../entry.ts';
 import { defaultLimits, type PackageLimits } from '../limits.ts';
 import type { Resolved } from '../registry.ts';
-import type { CodeRegistry } from '../source-of-code.ts';
+import { type CodeRegistry, isPassing } from '../source-of-code.ts';
 import type { Store } from '../store.ts';
 import type { UnpackPool } from '../unpack-pool.ts';
+import { unstored, unwrittenBy } from '../unstored.ts';
 import { Client, type Waiting } from './client.ts';
 import { Failed } from './failed.ts';
 import { Fetching } from './fetching.ts';
@@ -96,7 +97,7 @@ export class HttpRegistry implements CodeRegistry {
       const found = await Promise.race([result, setback]);
       return found.stamp === kept.stamp ? kept : found;
     } catch (error) {
-      if (known === undefined && asWorkerError(error).code === 'registry-unavailable') return kept;
+      if (known === undefined && isPassing(asWorkerError(error))) return kept;
       throw error;
     }
   }
@@ -121,17 +122,20 @@ export class HttpRegistry implements CodeRegistry {
     const { totalMs, patienceMs } = this.#times;
     const stopping = new AbortController();
     const { signal } = stopping;
-    const { base } = this.#options.remote;
-    const total = setTimeout(() => stopping.abort(new Failed(base, `it takes more than ${totalMs / 1000} s for a package`)), totalMs);
+    const { remote, store } = this.#options;
+    const total = setTimeout(
+      () => stopping.abort(new Failed(remote.base, `it takes more than ${totalMs / 1000} s for a package`)),
+      totalMs,
+    );
     let fail = (_: WorkerError): void => {};
     const setback = new Promise<never>((_, reject) => (fail = reject));
     setback.catch(() => {}); // of interest only to those who have code
     const slow = new WorkerError('registry-unavailable', { detail: 'it takes long to answer' });
     const patience = patienceMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => fail(slow), patienceMs);
     const result = this.#fetching
-      .fetch(name, { policy: this.#times, signal, onFailed: (failed) => fail(told(failed)) })
+      .fetch(name, { policy: this.#times, signal, onFailed: (failed) => fail(told(failed, store.dir)) })
       .catch((error: unknown) => {
-        throw told(signal.aborted ? signal.reason : error);
+        throw told(signal.aborted ? signal.reason : error, store.dir);
       })
       .finally(() => {
         clearTimeout(total);
@@ -159,10 +163,9 @@ export class HttpRegistry implements CodeRegistry {
   }
 }
 
-function told(cause: unknown): WorkerError {
+function told(cause: unknown, store: string): WorkerError {
   if (cause instanceof Failed) return new WorkerError('registry-unavailable', { detail: cause.detail, cause });
-  if (cause instanceof Error && 'syscall' in cause) {
-    return new WorkerError('registry-unavailable', { detail: 'the code cannot be stored on this node', cause });
-  }
+  const unwritten = unwrittenBy(cause, store);
+  if (unwritten !== undefined) return unstored(store, unwritten);
   return asWorkerError(cause);
 }

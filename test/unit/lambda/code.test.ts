@@ -201,7 +201,12 @@ test('a look whose failure nobody waits for harms nobody', async (t) => {
   const unhandled = t.mock.fn();
   process.once('unhandledRejection', unhandled);
   t.after(() => process.off('unhandledRejection', unhandled));
-  const watch = new CodeWatch({ resolve: async () => Promise.reject(new WorkerError('lambda-unknown')), cacheMs: 0, onCode: () => {} });
+  const watch = new CodeWatch({
+    resolve: async () => Promise.reject(new WorkerError('lambda-unknown')),
+    cacheMs: 0,
+    onCode: () => {},
+    onUnstored: () => {},
+  });
   void watch.look();
   await immediate();
   await immediate();
