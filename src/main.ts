@@ -1,5 +1,5 @@
 // Constructs the worker and wires its parts; runs until it is told to stop.
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -101,7 +101,10 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   const pool = new UnpackPool();
   const store = new Store({ dir: join(config.worker_dir, 'store'), pool });
   const directory = directoryOf(config);
-  if (directory !== undefined) makeDirectory(directory);
+  if (directory !== undefined && !hasRegistry(directory, config.worker_dir))
+    log.warn(
+      `find the registry "${directory}": no such directory (is the config key right?), going on: calls are answered 503 until it is there`,
+    );
   const codeRegistry = openRegistry(config, {
     store,
     pool,
@@ -281,6 +284,13 @@ export async function runWorker(config: Config, onListening: (url: string, engin
 
 function late(ms: number): Promise<false> {
   return setTimeout(ms, false, { ref: false });
+}
+
+/** The default one is made. Another that is not there may be a slip, or mounted later: it must not pass for an empty one. False: it is missing. */
+function hasRegistry(directory: string, workerDir: string): boolean {
+  if (directory !== join(workerDir, 'registry') && !existsSync(directory)) return false;
+  makeDirectory(directory);
+  return true;
 }
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */

@@ -1,7 +1,7 @@
 // Changes a registry that is a directory: puts a package there, or removes one. Each change is one rename or unlink: at any moment a lambda is its old
 // code or its new one. What lies here meanwhile has a "~" in its name, so that it is no lambda's.
 import { randomUUID } from 'node:crypto';
-import { createWriteStream, lstatSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { createWriteStream, existsSync, lstatSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -85,7 +85,7 @@ export class RegistryEditor {
   /** Removes what workers that were killed have left. */
   async sweep(): Promise<void> {
     const { dir } = this.#options;
-    for (const name of readdirSync(dir)) {
+    for (const name of existsSync(dir) ? readdirSync(dir) : []) {
       if (!name.startsWith(uploadPrefix) && !name.startsWith(removedPrefix)) continue;
       const path = join(dir, name);
       const stat = lstatSync(path, { throwIfNoEntry: false });
@@ -147,5 +147,8 @@ function told(cause: unknown): WorkerError {
     return new WorkerError('upload-invalid', { ...(cause.detail !== undefined && { detail: cause.detail }), cause });
   }
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return new WorkerError(codes[code] ?? 'registry-unavailable', { cause });
+  return new WorkerError(codes[code] ?? 'registry-unavailable', {
+    ...(code === 'ENOENT' && { detail: 'its directory is missing' }),
+    cause,
+  });
 }

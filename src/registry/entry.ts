@@ -54,7 +54,7 @@ export function* entriesOf(dir: string, name: string): Generator<Entry, void, un
     yield { form, path, size: Number(size), modified: Number(mtimeMs), stamp: form === 'directory' ? undefined : stampText(stat) };
   }
   if (!found && statOf(dir)?.isDirectory() !== true)
-    throw new WorkerError('registry-unavailable', { cause: new Error(`"${dir}" is no directory`) });
+    throw new WorkerError('registry-unavailable', { detail: 'its directory is missing', cause: new Error(`"${dir}" is no directory`) });
 }
 
 /** What the entry of a lambda is called after its name. */

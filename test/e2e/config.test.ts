@@ -55,6 +55,18 @@ function marked(t: TestContext): string {
   return dir;
 }
 
+test('registry: a directory that is not there is told, is not made, and serves when it is there', needsRoot, async (t) => {
+  const registry = join(scratch(t), 'typo');
+  const worker = await startWorker(t, { config: { registry } });
+  const { level } = await worker.logged(({ msg }) => msg.startsWith(`find the registry "${registry}": no such directory`));
+  const answer = await worker.call('echo', {});
+  assert.deepEqual([level, answer.status, existsSync(registry)], [40, 503, false]);
+  assert.match(answer.text, /the registry cannot be read now: its directory is missing/);
+  mkdirSync(registry);
+  writeFileSync(join(registry, 'echo.py'), echo);
+  assert.equal((await worker.call('echo', {})).status, 200);
+});
+
 test('limits.header_kb: a larger head is 431, one up to it reaches the lambda', needsRoot, async (t) => {
   const lambdas = { length: 'def f(event, context):\n  return len(context.headers["x-long"])\n' };
   const asked = (worker: Worker) => (header: string) => worker.call('length', {}, { headers: { 'x-long': header } });

@@ -161,3 +161,11 @@ test('what a killed worker has left is swept when it is old, and nothing else', 
   await editor.sweep();
   assert.deepEqual(readdirSync(dir), ['x.py']);
 });
+
+test('a registry directory that is missing is swept without a word, and is not made', async (t) => {
+  const { base } = rig(t);
+  const { editor } = editing(t, { dir: join(base, 'missing') });
+  await editor.sweep();
+  await assert.rejects(editor.put('x', 'file', bytes('x')), refused('registry-unavailable', /its directory is missing$/));
+  assert.ok(!existsSync(join(base, 'missing')));
+});
