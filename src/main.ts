@@ -23,6 +23,7 @@ import { plain } from './http/error-reply.ts';
 import { type RouteDeps, routes } from './http/routes.ts';
 import { Catalog } from './lambda/catalog.ts';
 import { sandboxLimits, settingsOf } from './lambda/deployment.ts';
+import { callEntry, phasesUs } from './observe/call-entry.ts';
 import { Dashboard } from './observe/dashboard/dashboard.ts';
 import { openLog } from './observe/log.ts';
 import { Output } from './observe/output.ts';
@@ -66,7 +67,8 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   setFlagsFromString('--no-allocation-site-pretenuring');
   const signals = new Signals(); // from the start: a signal that comes while it starts must not leave a half-made worker
   if (config.log_output !== 'stdout') makeDirectory(dirname(config.log_output));
-  const log = openLog(config.log_output);
+  const log = openLog(config.log_output, config.log_level);
+  const logsCalls = log.isLevelEnabled('debug');
   const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
     headerBytes: config.limits.header_kb * 1024,
     prefer: config.http_engine,
@@ -199,12 +201,7 @@ export async function runWorker(config: Config, onListening: (url: string, engin
         details: () => ({ engine: engine.name, ...counts(), ...backend.status() }),
         own: () => ({ pid: process.pid, engineReason: engine.reason, registry: directory }),
       }),
-      mode:
-        sock === undefined
-          ? {
-              registry: registry({ shelf, editor, uploadLimit: mostUpload }),
-            }
-          : { sock: sock.answerers },
+      mode: sock === undefined ? { registry: registry({ shelf, editor, uploadLimit: mostUpload }) } : { sock: sock.answerers },
       observing: observing({
         recorder,
         metrics,
@@ -234,8 +231,9 @@ export async function runWorker(config: Config, onListening: (url: string, engin
     record: (finished, error) => {
       recorder.record(finished);
       if (error !== undefined) board.note(finished, error.message);
+      if (logsCalls) log.debug(callEntry(finished), 'call');
     },
-    log: ({ level, message, requestId, lambda, cause }) => log[level]({ requestId, lambda, err: cause }, message),
+    log: ({ level, message, phases, cause, ...of }) => log[level]({ ...of, phasesUs: phasesUs(phases), err: cause }, message),
   };
   const [listening, socket] = await backend
     .start()

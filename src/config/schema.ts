@@ -137,6 +137,10 @@ export const active = {
     .union([truth(), text(logExpectation)], logExpectation)
     .default('stdout')
     .describe('Where the log goes: "stdout", a file, true (stdout) or false (nowhere).'),
+  log_level: z
+    .enum(['error', 'warn', 'info', 'debug'], '"error", "warn", "info" or "debug"')
+    .default('info')
+    .describe('The least important lines that the log has. What lambdas print is "info"; "debug" has a line for each call.'),
   worker_dir: text('a directory').default('./worker').describe('The directory of code, stores, and the pid file.'),
   server_mode: z
     .enum(['lambda', 'sock'], '"lambda" or "sock"')

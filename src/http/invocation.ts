@@ -15,7 +15,11 @@ export interface LogEntry {
   readonly level: 'warn' | 'error';
   readonly message: string;
   readonly requestId: string;
-  readonly lambda: string | undefined;
+  readonly lambda: string;
+  /** Undefined when none was reached. */
+  readonly sandbox: string | undefined;
+  readonly start: StartClass | undefined;
+  readonly phases: Phases;
   readonly cause: unknown;
 }
 
@@ -103,7 +107,8 @@ export class Invocation implements Call {
   settle(outcome: Outcome): void {
     const { at } = this.#state;
     if (at === 'settled') {
-      this.#tell('error', 'call settled more than once, ignoring', new Error(`second outcome: ${outcome.at}`));
+      const cause = new Error(`second outcome: ${outcome.at}`);
+      this.#tell({ level: 'error', message: 'call settled more than once, ignoring', start: outcome.start, cause });
       return;
     }
     this.#state = { at: 'settled' };
@@ -119,7 +124,8 @@ export class Invocation implements Call {
 
   /** Settles with what was thrown, unless it is settled. */
   threw(cause: unknown): void {
-    if (this.#state.at === 'settled') this.#tell('error', 'invoke threw after its call was settled, ignoring', cause);
+    if (this.#state.at === 'settled')
+      this.#tell({ level: 'error', message: 'invoke threw after its call was settled, ignoring', start: undefined, cause });
     else this.settle({ at: 'failed', error: asWorkerError(cause), start: undefined });
   }
 
@@ -167,10 +173,12 @@ export class Invocation implements Call {
   }
 
   #fail(error: WorkerError, start: StartClass | undefined, begun: boolean): void {
-    // What a handler raises is its own affair, and the caller is told; the rest is this worker's.
-    if (error.status >= 500 && (begun || error.code !== 'handler-raised'))
-      this.#tell(error.code === 'internal' ? 'error' : 'warn', begun ? `reply cut: ${error.message}` : error.message, error.cause);
     this.phases.mark('reply');
+    // What a handler raises is its own affair, and the caller is told; the rest is this worker's.
+    if (error.status >= 500 && (begun || error.code !== 'handler-raised')) {
+      const message = begun ? `reply cut: ${error.message}` : error.message;
+      this.#tell({ level: error.code === 'internal' ? 'error' : 'warn', message, start, cause: error.cause });
+    }
     if (begun) {
       this.#exchange.destroy();
       return;
@@ -202,8 +210,9 @@ export class Invocation implements Call {
     this.#from.deps.record(finished, error);
   }
 
-  #tell(level: LogEntry['level'], message: string, cause: unknown): void {
-    this.#from.deps.log({ level, message, requestId: this.head.id, lambda: this.lambda, cause });
+  #tell({ level, message, start, cause }: Pick<LogEntry, 'level' | 'message' | 'start' | 'cause'>): void {
+    const { lambda, sandbox, phases } = this;
+    this.#from.deps.log({ level, message, requestId: this.head.id, lambda, sandbox, start, phases, cause });
   }
 }
 

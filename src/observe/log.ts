@@ -9,12 +9,12 @@ export type Log = Logger;
 const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /** `output`: `stdout` or a file to append to. Throws the error of the file system. What waits to be written is written when the process exits. */
-export function openLog(output: string): Log {
+export function openLog(output: string, level: 'error' | 'warn' | 'info' | 'debug' = 'info'): Log {
   const file = new LogFile(output === 'stdout' ? 1 : openSync(output, flags), ({ message }) =>
     toStderr(`write the log (${output}): ${message}; trying again with each line (make room where it lies, or see to who reads it)`),
   );
   process.once('exit', () => file.flush());
-  return pino({ base: null, timestamp: stdTimeFunctions.isoTime }, file);
+  return pino({ base: null, level, timestamp: stdTimeFunctions.isoTime }, file);
 }
 
 function toStderr(line: string): void {

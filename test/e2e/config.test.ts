@@ -130,3 +130,26 @@ test(
     assert.equal(readFileSync(join(dir, 'worker/registry/echo.py'), 'utf8'), echo);
   },
 );
+
+test(
+  'log_level: with debug each call has a line that says where it went and what took how long; with warn not even prints have',
+  needsRoot,
+  async (t) => {
+    const lambdas = { says: 'def f(event):\n  print("said")\n', breaks: 'import os\ndef f(event):\n  os._exit(1)\n' };
+    const worker = await startWorker(t, { lambdas, config: { log_level: 'debug' } });
+    const { headers } = await worker.call('says', {}, { headers: { 'x-request-id': 'one' } });
+    const { level, phasesUs, ...call } = await worker.logged(({ msg, requestId }) => msg === 'call' && requestId === 'one');
+    assert.deepEqual([level, call.lambda, call.status, call.start], [20, 'says', 200, headers['x-start-class']]);
+    assert.match(String(call.sandbox), /^\d+$/);
+    assert.equal(typeof (phasesUs as Record<string, number>).handler, 'number');
+    assert.equal(await worker.stop(), 0);
+
+    const quiet = await startWorker(t, { dir: worker.dir, config: { log_level: 'warn' } });
+    await quiet.call('says', {});
+    await quiet.call('breaks', {}, { headers: { 'x-request-id': 'two' } });
+    const broken = await quiet.logged(({ requestId }) => requestId === 'two');
+    assert.deepEqual([typeof broken.sandbox, typeof broken.start, typeof broken.phasesUs], ['string', 'string', 'object']);
+    assert.equal(await quiet.stop(), 0);
+    assert.ok(quiet.log.every(({ level }) => level >= 40));
+  },
+);
