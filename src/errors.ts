@@ -6,6 +6,7 @@ const table = {
   'lambda-unknown': [404, 'no such lambda in the registry'],
   'sandbox-unknown': [404, 'no such sandbox: it was not made here, was destroyed, or has ended'],
   'path-unknown': [404, 'no such path; invoke with POST /runLambda/<name> or any method on /run/<name>'],
+  'request-invalid': [400, 'this request cannot be read for sure'],
   'method-not-allowed': [405, 'HTTP method not allowed'],
   'admin-token': [401, "this path needs the worker's admin_token: Authorization: Bearer <admin_token>"],
   'admin-local': [
@@ -17,6 +18,7 @@ const table = {
     'this path is switched off over TCP, since others could reach it; use the socket ol.sock in the worker_dir, or set admin_token in the config',
   ],
   'admin-browser': [403, 'this path is not for pages of other sites (by the Origin, Sec-Fetch-Site or Host of the request)'],
+  'head-late': [408, 'the head of the request did not come in time'],
   'body-late': [408, 'nothing more of the request body came in time'],
   'body-too-large': [413, 'the request body is over the limit'],
   'query-invalid': [400, 'the query of the request cannot be used'],
@@ -39,6 +41,7 @@ const table = {
   'client-gone': [499, 'the client went away'],
   'code-invalid': [500, 'the code package of this lambda cannot be used'],
   'handler-raised': [500, 'the handler raised an exception'],
+  'version-unknown': [505, 'the versions of HTTP that are spoken here are 1.1 and 1.0'],
   'sandbox-unsupported': [501, 'this worker makes no sandboxes of this kind'],
   'sandbox-died': [502, 'the sandbox ended before it answered'],
   'sandbox-oom': [502, 'the sandbox was ended because it went over its memory limit (OOM)'],

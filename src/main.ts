@@ -69,10 +69,13 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   if (config.log_output !== 'stdout') makeDirectory(dirname(config.log_output));
   const log = openLog(config.log_output, config.log_level);
   const logsCalls = log.isLevelEnabled('debug');
-  const engine = chooseEngine((cause) => log.error({ err: cause }, 'a handler of the front end threw, answering 500'), {
-    headerBytes: config.limits.header_kb * 1024,
-    prefer: config.http_engine,
-  });
+  const engine = chooseEngine(
+    (cause, requestId) => log.error({ requestId, err: cause }, 'a handler of the front end threw, answering 500'),
+    {
+      headerBytes: config.limits.header_kb * 1024,
+      prefer: config.http_engine,
+    },
+  );
   if (engine.reason !== undefined) log.warn(`front end on ${engine.name}: ${engine.reason}`);
   const native = loadNative();
   claim(native, config.worker_dir);

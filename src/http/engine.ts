@@ -64,8 +64,8 @@ export interface BodyTaking {
 /** Answers the exchange now or later. What it throws becomes a 500. */
 export type Handler = (exchange: Exchange) => void;
 
-/** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits. Must not throw itself. */
-export type Fault = (cause: unknown) => void;
+/** Told what a handler or one of its callbacks threw; the caller gets a 500, if it still waits, with this id. Must not throw itself. */
+export type Fault = (cause: unknown, requestId?: string) => void;
 
 export interface Listening {
   /** 0 on a Unix socket. */

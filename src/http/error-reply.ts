@@ -2,6 +2,7 @@
 import { type Methods, WorkerError } from '../errors.ts';
 import type { StartClass } from '../sandbox/sandbox.ts';
 import { preferred } from './accept.ts';
+import type { Exchange } from './engine.ts';
 import type { Headers } from './head.ts';
 
 export interface ErrorReply {
@@ -14,6 +15,15 @@ export interface Asker {
   readonly requestId: string;
   /** The Accept header, '' when there was none. */
   readonly accept: string;
+}
+
+// Visible ASCII, so that it can go into logs and headers as it is.
+const usableId = /^[\x21-\x7e]{1,128}$/;
+
+/** Only as long as the headers of the request can be read. */
+export function askerOf(request: Pick<Exchange, 'header'>, nextId: () => string): Asker {
+  const given = request.header('x-request-id');
+  return { requestId: usableId.test(given) ? given : nextId(), accept: request.header('accept') };
 }
 
 /** JSON `{"error": {"code", "message", "requestId"}}`, or the message alone for those who would rather have text. */

@@ -4,6 +4,16 @@ import type { Headers } from '../sandbox/sandbox.ts';
 
 export type { Headers };
 
+/** A whole reply, beginning as head() does, after which the connection ends; for where the engine's library writes nothing of it. */
+export function lastReply(status: number, headers: Headers, body: string): Buffer {
+  const own = [
+    ['connection', 'close'],
+    ['date', new Date().toUTCString()],
+    ['content-length', String(Buffer.byteLength(body))],
+  ] as const;
+  return Buffer.concat([head(status, [...headers, ...own]), Buffer.from(`\r\n\r\n${body}`)]);
+}
+
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // RFC 9110, 5.5: visible ASCII, space, tab, and obs-text. CR, LF and NUL would let a lambda write headers or a reply of its own.
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;

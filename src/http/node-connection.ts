@@ -1,6 +1,8 @@
 // One connection of the engine on node:http: its requests one after the other, and how it ends.
-import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
+import type { WorkerError } from '../errors.ts';
+import { askerOf, errorReply } from './error-reply.ts';
+import { lastReply } from './head.ts';
 import type { NodeExchange } from './node-exchange.ts';
 
 /** Pipelined requests that wait for the reply to the one before. Whoever sends more of them is cut off: each costs some KB. */
@@ -9,13 +11,15 @@ const mostWaiting = 256;
 export class NodeConnection {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
+  readonly #nextId: () => string;
   readonly #waiting: NodeExchange[] = [];
   #current: NodeExchange | undefined;
   #closing = false;
 
-  constructor(socket: Socket, timeoutMs: number) {
+  constructor(socket: Socket, timeoutMs: number, nextId: () => string) {
     this.#socket = socket;
     this.#timeoutMs = timeoutMs;
+    this.#nextId = nextId;
     socket.destroySoon = () => this.#repliedLast();
     // A client that only shuts down its sending side is taken for gone, as uWebSockets does: most that do it are.
     socket.on('end', () => socket.destroy());
@@ -29,7 +33,7 @@ export class NodeConnection {
   }
 
   /** Answers what the parser could not read, or this server does not do, and ends the connection. */
-  refuse(status: number, why: string): void {
+  refuse(error: WorkerError): void {
     if (this.#closing) return; // more of the same
     this.#closing = true;
     const current = this.#current;
@@ -40,8 +44,9 @@ export class NodeConnection {
     }
     this.#current = undefined;
     current?.abort();
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n`;
-    this.#linger(`${head}date: ${new Date().toUTCString()}\r\ncontent-length: ${Buffer.byteLength(why) + 1}\r\n\r\n${why}\n`);
+    const { status, headers, body } = errorReply(error, current?.asker ?? askerOf({ header: () => '' }, this.#nextId));
+    this.#socket.write('HTTP/1.1 ');
+    this.#linger(lastReply(status, headers, body));
   }
 
   /** For a while nothing came and nothing went: whose turn is it? */
@@ -78,7 +83,7 @@ export class NodeConnection {
   }
 
   /** Ends with these last bytes, and drops what comes: closing a socket with unread bytes is a reset, and takes the reply away from the client. */
-  #linger(last: string): void {
+  #linger(last: string | Uint8Array): void {
     this.#socket.end(last);
     this.#socket.resume();
     const timer = setTimeout(() => this.#socket.destroy(), this.#timeoutMs);

@@ -1,7 +1,9 @@
 // One request on node:http as an Exchange.
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { WorkerError } from '../errors.ts';
 import type { BodyClock } from './body-clock.ts';
 import type { BodyTaking, Exchange, Fault, Handler } from './engine.ts';
+import { type Asker, askerOf, errorReply } from './error-reply.ts';
 import { misread } from './framing.ts';
 import { type Headers, head } from './head.ts';
 import { IncomingBody } from './incoming-body.ts';
@@ -12,6 +14,7 @@ export interface Shared {
   readonly handler: Handler;
   readonly fault: Fault;
   readonly clock: BodyClock;
+  readonly nextId: () => string;
   draining: boolean;
 }
 
@@ -63,8 +66,13 @@ export class NodeExchange implements Exchange {
   run(): void {
     const wrong = this.#wrong();
     if (wrong === undefined) this.#guard(() => this.#shared.handler(this));
-    else this.reply(wrong.status, [plain, ['connection', 'close']], `${wrong.why}\n`);
+    else this.#refuse(wrong, this.asker, [['connection', 'close']]);
     this.#headers = [];
+  }
+
+  /** Whom a reply of the engine's own is for. */
+  get asker(): Asker {
+    return askerOf({ header: (name) => String(this.req.headers[name] ?? '') }, this.#shared.nextId);
   }
 
   get client(): string {
@@ -163,12 +171,16 @@ export class NodeExchange implements Exchange {
   }
 
   /** What the parser lets pass and is no request to this server. */
-  #wrong(): { readonly status: number; readonly why: string } | undefined {
+  #wrong(): WorkerError | undefined {
     const version = this.req.httpVersion;
-    if (version !== '1.1' && version !== '1.0')
-      return { status: 505, why: `HTTP/${version} is not spoken here, HTTP/1.1 and HTTP/1.0 are` };
-    const why = misread(this.#headers) ?? (version === '1.1' && this.header('host') === '' ? 'it has no Host header' : undefined);
-    return why === undefined ? undefined : { status: 400, why: `this request cannot be read for sure: ${why}` };
+    if (version !== '1.1' && version !== '1.0') return new WorkerError('version-unknown');
+    const detail = misread(this.#headers) ?? (version === '1.1' && this.header('host') === '' ? 'it has no Host header' : undefined);
+    return detail === undefined ? undefined : new WorkerError('request-invalid', { detail });
+  }
+
+  #refuse(error: WorkerError, asker: Asker, more: Headers = []): void {
+    const { status, headers, body } = errorReply(error, asker);
+    this.reply(status, [...headers, ...more], body);
   }
 
   /** Sent with what is written first. */
@@ -190,14 +202,13 @@ export class NodeExchange implements Exchange {
     try {
       callback();
     } catch (cause) {
-      this.#shared.fault(cause);
+      const { asker } = this;
+      this.#shared.fault(cause, asker.requestId);
       if (this.#reply.at === 'begun') this.destroy();
-      else this.reply(500, [plain], 'internal error\n');
+      else this.#refuse(new WorkerError('internal'), asker);
     }
   }
 }
-
-const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
 
 function pairs(raw: readonly string[]): Headers {
   const list: Headers[number][] = [];

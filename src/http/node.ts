@@ -6,6 +6,8 @@ import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { WorkerError } from '../errors.ts';
+import { requestIds } from '../observe/ids.ts';
 import { BodyClock } from './body-clock.ts';
 import type { Engine, Fault, Listening, ListenOptions } from './engine.ts';
 import { NodeConnection } from './node-connection.ts';
@@ -37,7 +39,7 @@ type Limits = Required<NodeEngineOptions>;
 type Connections = Map<Duplex, NodeConnection>;
 
 async function listen(fault: Fault, options: ListenOptions, limits: Limits): Promise<Listening> {
-  const shared: Shared = { handler: options.handler, fault, clock: new BodyClock(limits.silenceMs), draining: false };
+  const shared: Shared = { handler: options.handler, fault, clock: new BodyClock(limits.silenceMs), nextId: requestIds(), draining: false };
   const connections: Connections = new Map();
   const servers: Server[] = [];
   const stopAccepting = () => {
@@ -104,20 +106,24 @@ function makeServer(shared: Shared, connections: Connections, { headerBytes, tim
   server.timeout = timeoutMs;
   server.maxHeadersCount = 0; // headers beyond would be dropped silently; their bytes are limited
   server.on('connection', (socket) => {
-    connections.set(socket, new NodeConnection(socket, timeoutMs));
+    connections.set(socket, new NodeConnection(socket, timeoutMs, shared.nextId));
     socket.once('close', () => connections.delete(socket));
   });
   const take = (expects: boolean) => (req: IncomingMessage, res: ServerResponse) =>
     connections.get(req.socket)?.take(new NodeExchange(shared, { req, res, expects }));
   server.on('request', take(false));
   server.on('checkContinue', take(true));
-  server.on('connect', (_, socket) => connections.get(socket)?.refuse(405, 'CONNECT is not for this server'));
+  server.on('connect', (_, socket) =>
+    connections.get(socket)?.refuse(new WorkerError('method-not-allowed', { methods: { sent: 'CONNECT', allowed: [] } })),
+  );
   server.on('timeout', (socket) => connections.get(socket)?.idle());
   server.on('clientError', (error: NodeJS.ErrnoException & { reason?: string }, socket) => {
     const connection = connections.get(socket);
-    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') connection?.refuse(408, `the head of the request took over ${timeoutMs} ms`);
-    else if (error.code === 'HPE_HEADER_OVERFLOW') connection?.refuse(431, `the head of the request is over ${headerBytes} bytes`);
-    else if (error.code?.startsWith('HPE_') === true) connection?.refuse(400, `this is no HTTP request: ${error.reason ?? error.code}`);
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') connection?.refuse(new WorkerError('head-late', { detail: `${timeoutMs / 1000} s` }));
+    else if (error.code === 'HPE_HEADER_OVERFLOW')
+      connection?.refuse(new WorkerError('head-too-large', { detail: `over ${headerBytes} bytes` }));
+    else if (error.code?.startsWith('HPE_') === true)
+      connection?.refuse(new WorkerError('request-invalid', { detail: error.reason ?? error.code }));
     else socket.destroy();
   });
   return server;

@@ -10,7 +10,7 @@ import type { Via } from './admin/access.ts';
 import type { Paths } from './admin/paths.ts';
 import { Counted } from './counted.ts';
 import type { Exchange, Handler } from './engine.ts';
-import { type Asker, type ErrorReply, errorReply, methodNotAllowed } from './error-reply.ts';
+import { type Asker, askerOf, type ErrorReply, errorReply, methodNotAllowed } from './error-reply.ts';
 import { Invocation, type LogEntry } from './invocation.ts';
 import { requestHead } from './request-head.ts';
 import { target } from './target.ts';
@@ -53,16 +53,12 @@ interface Begun {
  */
 const enoughToBegin = 1 << 18;
 
-// Visible ASCII, so that it can go into logs and headers as it is.
-const usableId = /^[\x21-\x7e]{1,128}$/;
-
 export function routes(deps: RouteDeps, via: Via = 'tcp'): Handler {
   const nextId = requestIds();
   const traces = new TraceContexts();
   return (exchange) => {
     const began = performance.now();
-    const given = exchange.header('x-request-id');
-    const asker: Asker = { requestId: usableId.test(given) ? given : nextId(), accept: exchange.header('accept') };
+    const asker = askerOf(exchange, nextId);
     const request = { exchange, asker, began, phases: new Phases(began) };
     const named = target(exchange.path);
     if (named.at === 'lambda') invoke(deps, request, named, traces);

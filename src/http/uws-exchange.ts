@@ -1,37 +1,21 @@
 // One request on uWebSockets as an Exchange. It never touches the response after its end, and lets no exception out of a callback.
+import { WorkerError } from '../errors.ts';
 import { copy } from './body.ts';
 import type { BodyClock } from './body-clock.ts';
 import type { BodyTaking, Exchange, Fault } from './engine.ts';
-import { type Headers, head } from './head.ts';
+import { askerOf, errorReply } from './error-reply.ts';
+import { type Headers, head, lastReply } from './head.ts';
 import { IncomingBody } from './incoming-body.ts';
 import { shortAddress } from './port.ts';
-import { UwsOutgoing, type UwsWriter } from './uws-outgoing.ts';
+import { latin1, type UwsRequest, type UwsResponse } from './uws-library.ts';
+import { UwsOutgoing } from './uws-outgoing.ts';
 
 /** What all exchanges of a listener share. */
 export interface Shared {
   readonly fault: Fault;
   readonly clock: BodyClock;
+  readonly nextId: () => string;
   draining: boolean;
-}
-
-/** What it uses of a request. */
-export interface UwsRequest {
-  forEach(header: (name: string, value: string) => void): void;
-  getCaseSensitiveMethod(): string;
-  getUrl(): string;
-  getQuery(): string | undefined;
-}
-
-/** What it uses of a response. */
-export interface UwsResponse extends UwsWriter {
-  onAborted(handler: () => void): unknown;
-  onData(handler: (chunk: ArrayBuffer, last: boolean) => void): unknown;
-  getRemoteAddressAsText(): ArrayBuffer;
-  pause(): void;
-  resume(): void;
-  end(body?: Uint8Array, close?: boolean): unknown;
-  endWithoutBody(): unknown;
-  close(): unknown;
 }
 
 type ReplyState =
@@ -194,9 +178,23 @@ export class UwsExchange implements Exchange {
 
   /** Answers 500 for what the handler threw. */
   fail(cause: unknown): void {
-    this.#shared.fault(cause);
+    const asker = askerOf(this, this.#shared.nextId);
+    this.#shared.fault(cause, asker.requestId);
+    const { status, headers, body } = errorReply(new WorkerError('internal'), asker);
     if (this.#reply.at === 'begun') this.destroy();
-    else this.reply(500, [plain], 'internal error\n');
+    else this.reply(status, headers, body);
+  }
+
+  /**
+   * Answers what may be no request, or several, within the handler. The response stays open until the library has seen all that it has read, so that it takes
+   * nothing of it for another request: it closes the connection then, else this does.
+   */
+  refuse(why: WorkerError): void {
+    const { status, headers, body } = errorReply(why, askerOf(this, this.#shared.nextId));
+    const all = lastReply(status, headers, this.method === 'HEAD' ? '' : body);
+    this.#reply = { at: 'over' };
+    this.#res?.writeStatus(all);
+    setImmediate(() => this.destroy());
   }
 
   /** The handler has returned. */
@@ -293,11 +291,4 @@ export class UwsExchange implements Exchange {
       this.fail(cause);
     }
   }
-}
-
-const plain = ['content-type', 'text/plain; charset=utf-8'] as const;
-
-/** The library reads what it gets as UTF-8. Back to a character a byte. */
-function latin1(text: string): string {
-  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
 }

@@ -1,17 +1,7 @@
 // The body of a reply on its way through uWebSockets: what the socket does not take at once waits here, in the order in which it was written.
 // The library itself would keep all of it, copied, and move it to the front of its buffer at every write.
 
-/** What it uses of a response. */
-export interface UwsWriter {
-  /** Calls back at once; what is written meanwhile goes out together. Sends what the library keeps, too. */
-  cork(handler: () => void): unknown;
-  writeStatus(head: Uint8Array): unknown;
-  write(chunk: Uint8Array): boolean;
-  tryEnd(chunk: Uint8Array, length: number): [ok: boolean, done: boolean];
-  getWriteOffset(): number;
-  end(): unknown;
-  onWritable(handler: () => boolean): unknown;
-}
+import type { UwsWriter } from './uws-library.ts';
 
 export interface UwsOutgoingOptions {
   /** Status and header lines, sent with what is written first. */

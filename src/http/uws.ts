@@ -7,6 +7,8 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { WorkerError } from '../errors.ts';
+import { requestIds } from '../observe/ids.ts';
 import { BodyClock } from './body-clock.ts';
 import type { Engine, Fault, Listening, ListenOptions } from './engine.ts';
 import { misread } from './framing.ts';
@@ -48,7 +50,10 @@ export interface UwsEngineOptions {
 export function uwsEngine(fault: Fault, { headerBytes = 16 << 10, silenceMs = 30_000 }: UwsEngineOptions = {}): Engine {
   const { binary, name } = load(headerBytes);
   binary._cfg('silent'); // no `uWebSockets: 20` in every reply
-  return { name, listen: (options) => listen(binary, { fault, clock: new BodyClock(silenceMs), draining: false }, options) };
+  return {
+    name,
+    listen: (options) => listen(binary, { fault, clock: new BodyClock(silenceMs), nextId: requestIds(), draining: false }, options),
+  };
 }
 
 /** Loads the binary itself: a package that fails inside its own loader ends the process on Node 20, even within try. */
@@ -83,9 +88,9 @@ async function listen(binary: Binary, server: Shared, options: ListenOptions): P
   app.any('/*', (res, req) => {
     const exchange = new UwsExchange(server, res, req);
     try {
-      // Without a word: after a reply the library would read on, and answer what it takes for the next request.
-      if (misread(exchange.headers()) !== undefined) exchange.destroy();
-      else options.handler(exchange);
+      const detail = misread(exchange.headers());
+      if (detail === undefined) options.handler(exchange);
+      else exchange.refuse(new WorkerError('request-invalid', { detail }));
     } catch (cause) {
       exchange.fail(cause);
     }

@@ -166,7 +166,7 @@ onBoth('a connection goes on after replies that are errors', async (t, { serve }
     await client.until(`${status} with body`);
   }
   client.send(request('GET', '/500'));
-  await client.until('internal error');
+  await client.until('"code":"internal"');
   client.send(request('GET', '/200'));
   await client.until('200 with ');
 });
