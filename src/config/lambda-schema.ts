@@ -14,7 +14,7 @@ const cron = /^((CRON_)?TZ=\S+ +)?(@\w+( +[\w.]+)?|([\w*/,?-]+\s+){4}[\w*/,?-]+)
 const words = 'a list of one or more strings';
 const enabled = 'true or false';
 
-/** A plain `no` is a boolean to OpenLambda and a string to YAML 1.2: both mean what they say. */
+/** OpenLambda's reader (yaml.v3) takes these words for booleans where one is expected, quoted or not; to YAML 1.2 they are strings. */
 const flag = z.union(
   [
     z.boolean(),
@@ -35,6 +35,7 @@ const triggers = {
         {
           bootstrap_servers: z.array(text('a string'), words).min(1, words),
           topics: z.array(text('a string'), words).min(1, words),
+          group_id: text('a string').nullish(),
           auto_offset_reset: z.enum(['earliest', 'latest'], '"earliest" or "latest"').nullish(),
         },
         'a mapping',

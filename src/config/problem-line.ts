@@ -3,7 +3,7 @@
 export type Path = readonly PropertyKey[];
 
 export function problemLine(path: Path, expectation: string, got: string | undefined): string {
-  return `${keyText(path)}: expected ${expectation}${got === undefined ? '' : `, got ${got}`}`;
+  return `${keyText(path)}expected ${expectation}${got === undefined ? '' : `, got ${got}`}`;
 }
 
 /** A value as JSON, cut when it is long. It must have no circle. */
@@ -14,13 +14,14 @@ export function shown(value: unknown): string {
 
 const longest = 60;
 
+/** Nothing is before what is said of the whole: whoever tells it says what that is. */
 function keyText(path: Path): string {
-  if (path.length === 0) return 'the config';
-  return path.reduce<string>((text, key) => {
+  const text = path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     const name = String(key);
     return `${text}${text === '' ? '' : '.'}${/^[\w$.-]{1,60}$/.test(name) ? name : cut(JSON.stringify(name))}`;
   }, '');
+  return text === '' ? '' : `${text}: `;
 }
 
 function cut(text: string): string {

@@ -79,6 +79,7 @@ for (const [http, expected] of methods) {
 
 for (const [word, expected] of [
   ['yes', true],
+  ['"yes"', true],
   ['On', true],
   ['no', false],
   ['off', false],
@@ -93,7 +94,7 @@ test('triggers that this version does not serve are checked, and warned of', () 
 triggers:
   cron: [{schedule: "*/5 * * * *"}, {schedule: "@every 1.5h"}, {schedule: "TZ=Asia/Tokyo 30 4 * * MON-FRI"}]
   kafka:
-    - {bootstrap_servers: ["localhost:9092"], topics: [t], auto_offset_reset: latest}
+    - {bootstrap_servers: ["localhost:9092"], topics: [t], group_id: g, auto_offset_reset: latest}
 `;
   assert.deepEqual(parseLambdaSettings(yaml, worker).warnings, [
     'ol.yaml: triggers.cron: has no effect, this version calls lambdas by HTTP only',
@@ -102,7 +103,7 @@ triggers:
 });
 
 const refused: readonly (readonly [yaml: string, ...problems: string[]])[] = [
-  ['[]', 'the config: expected a mapping, got a list'],
+  ['[]', 'expected a mapping, got a list'],
   ['enviroment: {KEY: secret}', 'enviroment: expected a known key (did you mean "environment"?)'],
   ['limits: {mem: 3}', 'limits.mem: expected a known key'],
   ['"a\\nb": 1', '"a\\nb": expected a known key'],

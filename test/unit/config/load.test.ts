@@ -103,8 +103,8 @@ test('a time limit that is absent or 0 is max_runtime_default, as in OpenLambda'
 const host = 'a host name or address to listen on, without a port ("0.0.0.0" for all)';
 const socket = 'the absolute path of a unix socket, unix://<path>, or ""';
 const refused: readonly (readonly [given: unknown, ...lines: string[]])[] = [
-  [[], 'the config: expected a JSON object, got []'],
-  [null, 'the config: expected a JSON object, got null'],
+  [[], 'expected a JSON object, got []'],
+  [null, 'expected a JSON object, got null'],
   [{ sandbox: 'podman' }, 'sandbox: expected "docker" or "sock", got "podman"'],
   [{ docker: { socket: 'docker.sock' } }, `docker.socket: expected ${socket}, got "docker.sock"`],
   [{ docker: { socket: 'tcp://localhost:2375' } }, `docker.socket: expected ${socket}, got "tcp://localhost:2375"`],
