@@ -25,8 +25,8 @@ enum class Type : uint8_t {
   kRequest = 3,  // worker: a request begins; payload uint16 length of the head, head (JSON, below), the body's first bytes
   kBody = 4,     // both: more bytes of the body
   kEnd = 5,      // leaf: the reply is complete; payload Timing, the body's last bytes
-  kReply = 6,    // leaf: the reply begins; payload Timing (so far), JSON {"status", "headers": [[name, value]], "error": code}, each of them
-                 //   optional; a reply without this frame has status 200 and is application/json
+  kReply = 6,    // leaf: the reply begins; payload Timing (so far), JSON {"status", "reason", "headers": [[name, value]], "error": code}, each
+                 //   of them optional; a reply without this frame has status 200 and is application/json
   kCancel = 7,   // worker: nobody waits for the request any more; SIGURG comes with it. No payload. kEnd is due as soon as may be
   kWindow = 8,   // both: payload uint32, that many bytes of the other end's body have been used up
   kLog = 9,      // leaf: a line of the lambda's log that belongs to this request; payload uint8 level (1 error, 2 warning, 3 info, 4 debug), UTF-8

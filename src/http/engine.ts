@@ -20,6 +20,8 @@ export interface Exchange {
   readBody(taking: BodyTaking): void;
   /** Called once when the client is gone before the reply was complete. Set it before the handler returns. */
   onAbort: (() => void) | undefined;
+  /** What follows the status of the reply; undefined: the usual words. */
+  reason: string | undefined;
   /**
    * Sends the whole reply. Ignored when the client is gone or a reply was sent. HEAD replies have no body, the length still told.
    * Header values are Latin-1, a character a byte; content-length and date are the engine's; `connection: close` ends the connection after the reply.

@@ -87,6 +87,7 @@ export class Invocation implements Call {
     if (this.#state.at !== 'open') return;
     this.phases.mark('reply');
     try {
+      this.#exchange.reason = reply.reason;
       this.#exchange.begin(reply.status, this.#headers(reply.headers, start), lengthOf(reply.headers));
       this.#state = { at: 'begun', start, used, waiting: 0 };
       this.#status = reply.status;
@@ -142,6 +143,7 @@ export class Invocation implements Call {
     this.phases.mark('reply');
     try {
       const headers = this.#headers(reply.headers, start);
+      this.#exchange.reason = reply.reason;
       const length = reply.body.length === 0 && this.#exchange.method === 'HEAD' ? lengthOf(reply.headers) : undefined;
       if (length === undefined) this.#exchange.reply(reply.status, headers, reply.body);
       else {
@@ -184,6 +186,7 @@ export class Invocation implements Call {
       return;
     }
     const { status, headers, body } = errorReply(error, this.#from.asker, start);
+    this.#exchange.reason = undefined;
     this.#exchange.reply(status, [...headers, ['server-timing', this.phases.header()]], body);
   }
 

@@ -41,6 +41,7 @@ export class NodeExchange implements Exchange {
   readonly res: ServerResponse;
   onAbort: (() => void) | undefined = undefined;
   onDrain: (() => void) | undefined = undefined;
+  reason: string | undefined = undefined;
   readonly #shared: Shared;
   /** Empty once the handler has returned. */
   #headers: Headers;
@@ -193,8 +194,8 @@ export class NodeExchange implements Exchange {
     }
     if (length !== undefined && status !== 204 && status !== 304) lines.push('content-length', String(length));
     if (close) lines.push('connection', 'close');
-    head(status, headers); // throws for what the library would let pass
-    this.res.writeHead(status, STATUS_CODES[status] ?? 'Unknown', lines);
+    head(status, headers, this.reason); // throws for what the library would let pass
+    this.res.writeHead(status, this.reason ?? STATUS_CODES[status] ?? 'Unknown', lines);
   }
 
   /** Runs what is the handler's: what it throws is told, and becomes a 500 if that can be. */
@@ -204,6 +205,7 @@ export class NodeExchange implements Exchange {
     } catch (cause) {
       const { asker } = this;
       this.#shared.fault(cause, asker.requestId);
+      this.reason = undefined;
       if (this.#reply.at === 'begun') this.destroy();
       else this.#refuse(new WorkerError('internal'), asker);
     }

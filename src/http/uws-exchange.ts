@@ -34,6 +34,7 @@ export class UwsExchange implements Exchange {
   readonly query: string;
   onAbort: (() => void) | undefined = undefined;
   onDrain: (() => void) | undefined = undefined;
+  reason: string | undefined = undefined;
   readonly #shared: Shared;
   /** Undefined once it may not be touched: the reply is complete, or the client is gone. */
   #res: UwsResponse | undefined;
@@ -105,7 +106,7 @@ export class UwsExchange implements Exchange {
     if (close && !closeNow) lines.push(['connection', 'close']);
     // `endWithoutBody(length)` would leave the response pending, hence the length as a header of our own.
     if (this.method === 'HEAD' && status !== 204 && status !== 304) lines.push(['content-length', String(bytes.length)]);
-    const top = head(status, lines);
+    const top = head(status, lines, this.reason);
 
     this.#body?.stop();
     this.#reply = { at: 'over' };
@@ -130,7 +131,7 @@ export class UwsExchange implements Exchange {
     const bodiless = this.#bodiless(status);
     if (close) lines.push(['connection', 'close']);
     if (this.method === 'HEAD' && length !== undefined) lines.push(['content-length', String(length)]);
-    const top = head(status, lines);
+    const top = head(status, lines, this.reason);
     this.#reply = { at: 'begun', top, length, outgoing: bodiless ? undefined : this.#send(res, top, length) };
   }
 
@@ -181,6 +182,7 @@ export class UwsExchange implements Exchange {
     const asker = askerOf(this, this.#shared.nextId);
     this.#shared.fault(cause, asker.requestId);
     const { status, headers, body } = errorReply(new WorkerError('internal'), asker);
+    this.reason = undefined;
     if (this.#reply.at === 'begun') this.destroy();
     else this.reply(status, headers, body);
   }

@@ -67,6 +67,8 @@ export interface BodyRest {
 
 export interface ReplyHead {
   readonly status: number;
+  /** Words for the status, where they are not the usual ones. */
+  readonly reason?: string | undefined;
   /** Lower-case names. */
   readonly headers: Headers;
 }

@@ -17,7 +17,7 @@ def decoded(text):
     return unquote(text).decode('utf-8', 'replace')
 
 
-def head(status, headers):
+def head(status, headers, reason=None):
     """The head of a reply, JSON bytes. Raises ValueError or TypeError where HTTP has no way to say it."""
     if type(status) is not int or not 200 <= status <= 599:
         raise ValueError(f'status must be an integer from 200 to 599: {status!r}')
@@ -31,4 +31,7 @@ def head(status, headers):
         if wrong:
             raise ValueError(f'the value of header {name!r} has a character that HTTP does not allow there, {wrong[0]!r}: {value!r}')
         pairs.append((name.lower(), value.strip(' \t')))
-    return json.dumps({'status': status, 'headers': pairs}).encode()
+    told = {'status': status, 'headers': pairs}
+    if reason:
+        told['reason'] = reason
+    return json.dumps(told).encode()

@@ -39,7 +39,7 @@ class _Response:
             raise AssertionError('start_response was called a second time, without exc_info')
         if not isinstance(status, str) or not _STATUS.fullmatch(status):
             raise ValueError(f'the status given to start_response must be a str like "200 OK": {status!r}')
-        self._head = head(int(status[:3]), headers)
+        self._head = head(int(status[:3]), headers, status[4:].strip())
         self._exchange.open(self._head)
         return self.write
 

@@ -117,8 +117,8 @@ export class Conversation implements Ongoing {
     const error = this.#head?.error;
     if (error !== undefined) this.request.failed(new WorkerError(error, { detail: rest.toString('utf8') }));
     else if (!this.#begun) {
-      const { status, headers } = this.#reply();
-      this.request.answered({ status, headers, body: rest }); // no spread: see headText
+      const { status, reason, headers } = this.#reply();
+      this.request.answered({ status, reason, headers, body: rest }); // no spread: see headText
     } else {
       if (rest.length > 0 && !this.#cancelled) this.request.chunk(rest);
       this.request.ended();
@@ -176,7 +176,7 @@ export class Conversation implements Ongoing {
   // ---- the reply
 
   #reply(): ReplyHead {
-    return { status: this.#head?.status ?? 200, headers: this.#head?.headers ?? json };
+    return { status: this.#head?.status ?? 200, reason: this.#head?.reason, headers: this.#head?.headers ?? json };
   }
 
   // The leaf's own times, which it may have made up: kept between the last mark and now.
@@ -201,10 +201,15 @@ function repliedHead(payload: Buffer): RepliedHead | undefined {
   try {
     const head: unknown = JSON.parse(payload.toString('utf8'));
     if (typeof head !== 'object' || head === null || Array.isArray(head)) return undefined;
-    const { status = 200, error, headers } = head as { status?: unknown; error?: unknown; headers?: unknown };
+    const { status = 200, reason, error, headers } = head as Readonly<Record<string, unknown>>;
     if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return undefined;
     if (error !== undefined && error !== 'handler-raised' && error !== 'event-invalid') return undefined;
-    return { status, headers: Array.isArray(headers) ? headers.filter(isPair) : json, error };
+    return {
+      status,
+      reason: typeof reason === 'string' ? reason : undefined,
+      headers: Array.isArray(headers) ? headers.filter(isPair) : json,
+      error,
+    };
   } catch {
     return undefined;
   }

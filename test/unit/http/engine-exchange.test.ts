@@ -87,6 +87,23 @@ onBoth('HEAD tells the length, has no body, and leaves the connection usable', a
   assert.ok(!(await client.until('body of /b')).includes('body of /a'));
 });
 
+onBoth('the words for a status are as they are given, or the usual ones, and no way to write headers', async (t, { serve }) => {
+  const { port, faults } = await serve((exchange) => {
+    if (exchange.path !== '/') exchange.reason = decodeURIComponent(exchange.path.slice(1));
+    exchange.reply(299, [], 'body');
+  });
+  const client = await raw(t, port);
+  for (const [path, line] of [
+    ['/', '299 Unknown'],
+    ['/Made%20it', '299 Made it'],
+    ['/a%0d%0ab:c', '500 Internal Server Error'],
+  ] as const) {
+    client.send(request('GET', path));
+    await client.until(`HTTP/1.1 ${line}\r\n`);
+  }
+  assert.match(String(faults), /its reason has a character that HTTP does not allow there/);
+});
+
 onBoth('204 and 304 have neither body nor length, and leave the connection usable', async (t, { serve }) => {
   const { port } = await serve((exchange) => exchange.reply(Number(exchange.path.slice(1)), [], 'dropped'));
   const client = await raw(t, port);

@@ -115,7 +115,7 @@ test('the head goes out with the first piece that is not empty, at once', async 
   );
   leaf.ask();
   const head = await leaf.next((f) => f.type === frame.reply);
-  assert.match(String(head.payload.subarray(40)), /"status": 201/);
+  assert.match(String(head.payload.subarray(40)), /"status": 201.*"reason": "Made"/);
   assert.equal(String((await leaf.next((f) => f.type === frame.body)).payload), 'first');
 });
 

@@ -42,8 +42,8 @@ class Rig {
       deadline: 0,
       phases: new Phases(performance.now()),
       loadOnly: false,
-      answered: ({ status, body }) => this.heard.push(`answered ${status} ${Buffer.from(body)}`),
-      begun: ({ status, headers }) => this.heard.push(`begun ${status} ${headers.join()}`),
+      answered: ({ status, reason = '', body }) => this.heard.push(`answered ${status}${reason} ${Buffer.from(body)}`),
+      begun: ({ status, reason = '', headers }) => this.heard.push(`begun ${status}${reason} ${headers.join()}`),
       chunk: (bytes) => this.back.push(Buffer.from(bytes)),
       ended: () => this.heard.push('ended'),
       failed: (error) => this.heard.push(`failed ${error.code}`),
@@ -163,10 +163,10 @@ test('a leaf that grants more than was sent, or nothing, misbehaves', () => {
 
 test('a reply streams: its head with the first chunk, the leaf may go on as its bytes are used', () => {
   const r = rig();
-  r.conversation.onReply(none, reply({ status: 201, headers: [['a', 'b']] }));
+  r.conversation.onReply(none, reply({ status: 201, reason: ' Made', headers: [['a', 'b']] }));
   assert.deepEqual(r.heard, []);
   r.conversation.onBody(Buffer.from('one'));
-  assert.deepEqual([r.heard, r.back.join()], [['begun 201 a,b'], 'one']);
+  assert.deepEqual([r.heard, r.back.join()], [['begun 201 Made a,b'], 'one']);
   r.conversation.used(half - 1);
   assert.equal(r.sent.length, 1);
   r.conversation.used(1);
@@ -177,9 +177,9 @@ test('a reply streams: its head with the first chunk, the leaf may go on as its 
 
 test('a reply with a head and no chunk is whole', () => {
   const r = rig();
-  r.conversation.onReply(none, reply({ status: 404, headers: [] }));
+  r.conversation.onReply(none, reply({ status: 404, reason: ' None', headers: [] }));
   r.conversation.onEnd(none, Buffer.from('no'));
-  assert.deepEqual(r.heard, ['answered 404 no']);
+  assert.deepEqual(r.heard, ['answered 404 None no']);
 });
 
 test('more of a reply than the window allows is not taken', () => {
