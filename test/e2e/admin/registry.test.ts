@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { raw, request } from '../../unit/http/serving.ts';
 import { tarGz } from '../../unit/registry/archives.ts';
 import { needsRoot, startWorker, suiteOwner, type Worker } from '../worker.ts';
 
@@ -62,6 +63,12 @@ describe('the registry over HTTP', needsRoot, () => {
     }
     assert.equal((await put('a%20b', answers('x'))).status, 400);
     assert.equal((await worker.call('kept', {})).text, '"kept"');
+  });
+
+  test('a package of more than 256 MiB is refused by its length alone', async (t) => {
+    const client = await raw(t, Number(new URL(worker.url).port));
+    client.send(request('POST', '/registry/big', { 'content-length': (256 << 20) + 1 }).replace('host: test', 'host: localhost'));
+    assert.match(await client.until('}}'), /^HTTP\/1\.1 413 [\s\S]*"the request body is over the limit: 268435456 bytes"/);
   });
 
   test('the list, the settings, and the download are of what is there', async () => {

@@ -135,6 +135,15 @@ describe('server_mode: sock', needsRoot, () => {
     await post(`/destroy/${again}`);
   });
 
+  test('what is asked for may have 64 KiB', async () => {
+    const code = directory('counts', { 'f.py': counts });
+    const padded = (bytes: number) => Buffer.from(JSON.stringify({ code }).padEnd(bytes));
+    assert.equal((await post('/create', padded((64 << 10) + 1))).status, 413);
+    const reply = await post('/create', padded(64 << 10));
+    assert.equal(reply.status, 200, reply.text);
+    await post(`/destroy/${reply.text.trim()}`);
+  });
+
   test('what cannot be made is told with what to change', async () => {
     const code = directory('counts', { 'f.py': counts });
     for (const [event, status, words] of [

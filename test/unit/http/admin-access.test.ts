@@ -1,5 +1,7 @@
 // Who may use the admin API, as a table over what a request says and where it came from.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import { type AccessOptions, adminAccess, type Via } from '../../../src/http/admin/access.ts';
 
@@ -38,6 +40,25 @@ test('who sends the token may from anywhere; a wrong one is refused from anywher
   assert.equal(ask(guarded, '10.0.0.1', { authorization: `Basic ${token}` }), 'admin-token');
   assert.equal(ask(guarded, '127.0.0.1'), 'granted');
   assert.equal(ask(guarded, '10.0.0.1', { host: 'anything.example', 'x-forwarded-for': '1.2.3.4', 'x-admin-token': token }), 'granted');
+});
+
+test('how long it takes to refuse a token tells nothing of it: digests are compared, in constant time', (t) => {
+  const compared: (readonly [number, number])[] = [];
+  const { timingSafeEqual } = crypto;
+  t.after(syncBuiltinESMExports);
+  t.after(() => t.mock.restoreAll());
+  t.mock.method(crypto, 'timingSafeEqual', (a: Buffer, b: Buffer) => {
+    compared.push([a.length, b.length]);
+    return timingSafeEqual(a, b);
+  });
+  syncBuiltinESMExports();
+  const sent = ['c', `${token}x`, 'x'.repeat(1000), token];
+  for (const one of sent) assert.equal(ask(guarded, '10.0.0.1', { 'x-admin-token': one }), one === token ? 'granted' : 'admin-token');
+  for (const one of sent) ask(guarded, '127.0.0.1', { authorization: `Bearer ${one}` });
+  assert.deepEqual(
+    compared,
+    Array.from({ length: 2 * sent.length }, () => [32, 32]),
+  );
 });
 
 test('what came through a proxy on this machine is not local', () => {

@@ -7,20 +7,25 @@ import { WorkerError } from '../../../src/errors.ts';
 import type { Via } from '../../../src/http/admin/access.ts';
 import { Paths } from '../../../src/http/admin/paths.ts';
 import type { Asked, Route } from '../../../src/http/admin/route.ts';
-import { later, raw, request, serve } from './serving.ts';
+import { chooseEngine } from '../../../src/http/engines.ts';
+import { chunk, later, raw, request, serve } from './serving.ts';
 
 const asker = { requestId: 'r1', accept: '' };
 
 async function servePaths(
   t: TestContext,
   routes: readonly Route[],
-  { access = undefined as WorkerError | undefined, via = 'tcp' as Via } = {},
+  { access = undefined as WorkerError | undefined, via = 'tcp' as Via, silenceMs = 30_000 } = {},
 ) {
   const told: WorkerError[] = [];
   const paths = new Paths({ routes, access: () => access, onFault: (error) => told.push(error) });
-  const serving = await serve(t, (exchange) => {
-    if (!paths.serve(exchange, asker, via)) exchange.reply(404, [], 'none of them');
-  });
+  const serving = await serve(
+    t,
+    (exchange) => {
+      if (!paths.serve(exchange, asker, via)) exchange.reply(404, [], 'none of them');
+    },
+    (fault) => chooseEngine(fault, { silenceMs }),
+  );
   return { ...serving, told };
 }
 
@@ -138,6 +143,22 @@ test('a body comes as a stream, whole or in chunks, slowly read or not at all', 
   const over = await fetch(`${url}/a`, { method: 'PUT', body: 'x'.repeat((1 << 20) + 1) });
   assert.deepEqual([over.status, /"code":"body-too-large"/.test(await over.text())], [413, true]);
   assert.equal(await (await fetch(`${url}/b`, { method: 'PUT', body: 'x' })).text(), 'unread');
+});
+
+test('an upload that grows over its limit without telling its length is 413, one that stops coming 408', async (t) => {
+  const { port, told } = await servePaths(t, [{ path: '/a', who: 'admin', POST: async ({ body }) => ({ body: await text(body(10)) }) }], {
+    silenceMs: 40,
+  });
+  for (const [parts, expected] of [
+    [[chunk('12345'), chunk('67890'), chunk('')], /^HTTP\/1\.1 200 [\s\S]*1234567890$/],
+    [[chunk('12345'), chunk('678901')], /^HTTP\/1\.1 413 [\s\S]*connection: close[\s\S]*"the request body is over the limit: 10 bytes"/i],
+    [[chunk('12345')], /^HTTP\/1\.1 408 [\s\S]*connection: close[\s\S]*"code":"body-late"/i],
+  ] as const) {
+    const client = await raw(t, port);
+    client.send(request('POST', '/a', { 'transfer-encoding': 'chunked' }), ...parts);
+    await client.until(expected);
+  }
+  assert.deepEqual(told, []);
 });
 
 test('a body whose client goes away is destroyed', async (t) => {
