@@ -5,6 +5,11 @@ import { type LeafOptions, startLeaf } from './leaf.ts';
 
 const f = 'def f(event): return "f"\n';
 const wsgi = (name: string): string => `def ${name}(environ, start_response):\n  start_response("200 OK", [])\n  return [b"${name}"]\n`;
+/** What a call gives that asks an application for `http`, whichever way that is called. */
+const asgi = (head: string, indent = ''): string => `${head}
+${indent}  await send({"type": "http.response.start", "status": 200, "headers": []})
+${indent}  await send({"type": "http.response.body", "body": scope["type"].encode()})
+`;
 
 interface Choice extends Omit<LeafOptions, 'files'> {
   readonly files?: Readonly<Record<string, string>>;
@@ -16,6 +21,11 @@ const choices: Readonly<Record<string, Choice>> = {
   'f.py without a word': { files: { 'f.py': f }, body: '"f"' },
   'f before app': { files: { 'f.py': f + wsgi('app') }, body: '"f"' },
   'app where there is no f': { files: { 'f.py': wsgi('app') }, body: 'app' },
+  'an app that is a coroutine function is of ASGI': { files: { 'f.py': asgi('async def app(scope, receive, send):') }, body: 'http' },
+  'an app whose __call__ is one, too': {
+    files: { 'f.py': `class App:\n${asgi('  async def __call__(self, scope, receive, send):', '  ')}app = App()\n` },
+    body: 'http',
+  },
   'OL_ENTRY_FILE': { files: { 'main.py': f }, environment: { OL_ENTRY_FILE: 'main.py' }, body: '"f"' }, // biome-ignore format: a table
   'OL_WSGI_ENTRY before f': { files: { 'f.py': f + wsgi('mine') }, environment: { OL_WSGI_ENTRY: 'mine' }, body: 'mine' },
   'OL_WSGI_ENTRY before OL_ASGI_ENTRY': {
