@@ -1,7 +1,7 @@
 // Changes a registry that is a directory: puts a package there, or removes one. Each change is one rename or unlink: at any moment a lambda is its old
 // code or its new one. What lies here meanwhile has a "~" in its name, so that it is no lambda's.
 import { randomUUID } from 'node:crypto';
-import { createWriteStream, existsSync, lstatSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { createWriteStream, existsSync, lstatSync, openSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -128,7 +128,8 @@ function checkNewName(name: string): void {
 }
 
 async function received(body: Readable, path: string): Promise<number> {
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o644, flush: true });
+  // Opened here and now: a stream would open it later, perhaps when the body has failed and the file was removed.
+  const file = createWriteStream(path, { fd: openSync(path, 'wx', 0o644), flush: true });
   await pipeline(body, file);
   return file.bytesWritten;
 }
