@@ -25,7 +25,7 @@ export interface ArchiveStream {
   readonly compression: Compression;
   readonly limits: ArchiveLimits;
   /** Gets all bytes of the file. */
-  readonly packed: Hash;
+  readonly packed?: Hash;
   /** Gets all bytes of the tar. */
   readonly unpacked?: Hash;
   readonly writer: MemberWriter;
@@ -41,7 +41,7 @@ export async function readArchive({ fd, size, compression, limits, packed, unpac
   const stoppedEarly = () => gunzip !== undefined && gunzip.bytesWritten < size;
   try {
     await pipeline(
-      () => hashed(chunksOf(fd), packed),
+      () => fed(chunksOf(fd), packed),
       decoder,
       (chunks: AsyncIterable<Buffer>) => metered(chunks, size, limits, unpacked),
       members(writer),
@@ -88,9 +88,9 @@ function bytesOf(chunk: unknown): Uint8Array {
   throw new Error('read a tar archive: tar-stream gave something that is no buffer');
 }
 
-async function* hashed(chunks: Iterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
+async function* fed(chunks: Iterable<Buffer>, hash?: Hash): AsyncGenerator<Buffer> {
   for (const chunk of chunks) {
-    hash.update(chunk);
+    hash?.update(chunk);
     yield chunk;
   }
 }

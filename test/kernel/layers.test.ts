@@ -65,7 +65,7 @@ async function unpacked(t: TestContext, base: string, blob: string, plain: Uint8
   t.after(() => pool.close());
   const into = mkdtempSync(join(base, 'layer-'));
   const diffId = `sha256:${createHash('sha256').update(plain).digest('hex')}`;
-  const outcome = await pool.unpackLayer({ blob, mediaType: 'application/vnd.oci.image.layer.v1.tar', diffId, into, limits: layerLimits });
+  const outcome = await pool.unpackLayer({ blob, diffId, into, limits: layerLimits });
   assert.equal(outcome.at, 'unpacked', JSON.stringify(outcome));
   return into;
 }

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LayerStore } from '../layers/layer-store.ts';
+import type { LayerJob, UnpackedLayer } from '../layers/unpack-layer.ts';
 import { type Digest, hexOf, verified } from './digest.ts';
 import { type Descriptor, mostDocumentBytes } from './document.ts';
 import { download } from './download.ts';
@@ -17,22 +19,10 @@ import type { ImageSource } from './source.ts';
 import { gathered } from './transport.ts';
 
 /** Where unpacked layers are kept, by what their tar hashes to. */
-export interface Layers {
-  has(diffId: string): boolean;
-  /** The directories that make up a layer that is there, the lowest first. */
-  overlays(diffId: string): readonly string[];
-  /** Throws if it is not there. */
-  retain(diffId: string): void;
-  release(diffId: string): void;
-  /** Resolves when it is there: `fill` is called if it is neither there nor being made. It may go in the next turn of the event loop: retain it before. */
-  make(diffId: string, fill: (temporary: string) => Promise<void>): Promise<void>;
-}
+export type Layers = Pick<LayerStore, 'has' | 'overlays' | 'retain' | 'release' | 'make'>;
 
 /** When `cancelled` is aborted, it may end early. */
-export type Unpack = (
-  job: { readonly blob: string; readonly mediaType: string; readonly diffId: string; readonly into: string },
-  cancelled: AbortSignal,
-) => Promise<{ readonly at: 'unpacked' } | { readonly at: 'refused' | 'exhausted' | 'failed'; readonly detail: string }>;
+export type Unpack = (job: Omit<LayerJob, 'limits'>, cancelled: AbortSignal) => Promise<UnpackedLayer>;
 
 export interface PullOptions {
   readonly source: ImageSource;
@@ -168,7 +158,7 @@ async function fill(options: PullOptions, blob: Descriptor, { diffId, into }: { 
   const path = join(dir, `tmp-${hexOf(blob.digest).slice(0, 16)}-${randomUUID()}`);
   try {
     await download({ ...options, blob, path, onBytes: (bytes) => progress.came(diffId, bytes) });
-    const outcome = await unpack({ blob: path, mediaType: blob.mediaType, diffId, into }, signal);
+    const outcome = await unpack({ blob: path, diffId, into }, signal);
     signal.throwIfAborted();
     if (outcome.at === 'unpacked') return;
     const message = `unpack ${blob.digest} of ${source.name}: ${outcome.detail}`;

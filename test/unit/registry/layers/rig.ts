@@ -12,8 +12,6 @@ import { UnpackPool } from '../../../../src/registry/unpack-pool.ts';
 import { type Member, tar } from '../archives.ts';
 import { scratch } from '../rig.ts';
 
-export const gzipLayer = 'application/vnd.oci.image.layer.v1.tar+gzip';
-
 export interface Blob {
   readonly bytes: Uint8Array;
   /** `sha256:…` of the tar. */
@@ -42,7 +40,7 @@ export interface LayerRig {
   /** A store, in the same place each time. */
   store(bytes?: number): LayerStore;
   /** What makes the layer in a store; rejects with what unpacking says. */
-  fill(blob: Blob, job?: Partial<LayerJob>): (into: string) => Promise<void>;
+  fill(blob: Blob): (into: string) => Promise<void>;
 }
 
 export function layerRig(t: TestContext, limits: Partial<LayerLimits> = {}): LayerRig {
@@ -57,7 +55,7 @@ export function layerRig(t: TestContext, limits: Partial<LayerLimits> = {}): Lay
   const jobOf = ({ bytes, diffId }: Blob, into: string): LayerJob => {
     const blob = join(base, `blob-${count}`);
     writeFileSync(blob, bytes);
-    return { blob, mediaType: gzipLayer, digest: sha256(bytes), diffId, into, limits: { ...layerLimits, ...limits } };
+    return { blob, diffId, into, limits: { ...layerLimits, ...limits } };
   };
   return {
     base,
@@ -73,8 +71,8 @@ export function layerRig(t: TestContext, limits: Partial<LayerLimits> = {}): Lay
       stores.push(store);
       return store;
     },
-    fill: (blob, job) => async (into) => {
-      const outcome = await pool.unpackLayer({ ...jobOf(blob, into), ...job });
+    fill: (blob) => async (into) => {
+      const outcome = await pool.unpackLayer(jobOf(blob, into));
       if (outcome.at !== 'unpacked') throw new Error(`${outcome.at}: ${outcome.detail}`);
     },
   };
