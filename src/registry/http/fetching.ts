@@ -121,8 +121,9 @@ export class Fetching {
 
   /** That of the code that the store has under the name: another registry may have put it there. */
   #version(name: string): Version | undefined {
-    const version = this.#versions.get(name);
-    return version !== undefined && this.#options.store.bound(name) === version.digest ? version : undefined;
+    const bound = this.#options.store.bound(name); // first: for a name that nobody has, no file is looked for
+    const version = bound === undefined ? undefined : this.#versions.get(name);
+    return version?.digest === bound ? version : undefined;
   }
 
   #refusal(name: string): Refused | undefined {
