@@ -20,18 +20,16 @@ export interface LayerStoreOptions {
 interface Layer {
   readonly bytes: number;
   retained: number;
-  /** Greater is later. */
-  used: number;
 }
 
 /** Layers are named by their diff ids, `sha256:…`. */
 export class LayerStore {
   readonly #directories: Directories;
   readonly #most: number;
+  /** In the order of their last uses. */
   readonly #layers = new Map<string, Layer>();
   readonly #underWay = new Map<string, Promise<void>>();
   #bytes = 0;
-  #uses = 0;
 
   /** Takes over what an earlier run left, and begins to remove what it left unfinished. */
   constructor({ dir, pool, bytes }: LayerStoreOptions) {
@@ -66,9 +64,8 @@ export class LayerStore {
    */
   make(diffId: string, fill: (temporary: string) => Promise<void>): Promise<void> {
     const hex = hexOf(diffId);
-    const layer = this.#layers.get(hex);
-    if (layer !== undefined) {
-      this.#use(layer);
+    if (this.#layers.has(hex)) {
+      this.#use(hex);
       return Promise.resolve();
     }
     const underWay = this.#underWay.get(hex);
@@ -80,9 +77,7 @@ export class LayerStore {
 
   /** Keeps the layer until as many release(). Throws if it is not there. */
   retain(diffId: string): void {
-    const layer = this.#layer(hexOf(diffId));
-    layer.retained += 1;
-    this.#use(layer);
+    this.#use(hexOf(diffId)).retained += 1;
   }
 
   release(diffId: string): void {
@@ -91,7 +86,7 @@ export class LayerStore {
     if (layer.retained === 0) throw new Error(`release the layer ${diffId}: it is not retained`);
     layer.retained -= 1;
     if (layer.retained > 0) return;
-    this.#use(layer);
+    this.#use(hex);
     const now = new Date();
     utimesSync(this.#directories.path(hex), now, now); // for the next worker
     this.#evictLater();
@@ -130,15 +125,15 @@ export class LayerStore {
   }
 
   #add(hex: string, bytes: number): void {
-    const layer: Layer = { bytes, retained: 0, used: 0 };
-    this.#use(layer);
-    this.#layers.set(hex, layer);
+    this.#layers.set(hex, { bytes, retained: 0 });
     this.#bytes += bytes;
   }
 
-  #use(layer: Layer): void {
-    this.#uses += 1;
-    layer.used = this.#uses;
+  #use(hex: string): Layer {
+    const layer = this.#layer(hex);
+    this.#layers.delete(hex);
+    this.#layers.set(hex, layer);
+    return layer;
   }
 
   #layer(hex: string): Layer {
@@ -150,19 +145,14 @@ export class LayerStore {
   #evictLater(): void {
     if (this.#bytes <= this.#most) return;
     this.#directories.later(async () => {
-      for (let hex = this.#next(); hex !== undefined; hex = this.#next()) {
+      for (const [hex, { bytes, retained }] of this.#layers) {
+        if (this.#bytes <= this.#most) break;
+        if (retained > 0) continue;
         void this.#directories.remove(hex); // its end is awaited by settled()
-        this.#bytes -= this.#layer(hex).bytes;
+        this.#bytes -= bytes;
         this.#layers.delete(hex);
       }
     });
-  }
-
-  /** What has to go next, if anything. */
-  #next(): string | undefined {
-    if (this.#bytes <= this.#most) return undefined;
-    const idle = [...this.#layers].filter(([, { retained }]) => retained === 0);
-    return idle.sort(([, a], [, b]) => a.used - b.used)[0]?.[0];
   }
 }
 
