@@ -10,7 +10,7 @@ export interface Remote {
   readonly advice: string;
 }
 
-/** The config key `registry_auth`: by `host` or `host:port`. */
+/** The config key `registry_auth`: by `host:port`, or by `host` for all ports. */
 export type RegistryAuth = Readonly<Record<string, Credentials>>;
 export type Credentials = { readonly username: string; readonly password: string } | { readonly token: string };
 
@@ -30,7 +30,8 @@ function decoded(username: string, password: string): Credentials {
   return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
 }
 
-function authorization(given: Credentials): string {
+/** As it stands in the header. */
+export function authorization(given: Credentials): string {
   if ('token' in given) return `Bearer ${given.token}`;
   return `Basic ${Buffer.from(`${given.username}:${given.password}`).toString('base64')}`;
 }

@@ -1,4 +1,5 @@
 // Gets into one registry: what its challenge asks for, from who this node is to it. Tokens are kept until they end.
+import { authorization, type Credentials as Configured } from '../http/remote.ts';
 import { type Challenge, challenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { ImageError, quoted } from './image-error.ts';
@@ -52,11 +53,11 @@ export class Authorizer {
     const bearer = asked.find(({ scheme }) => scheme === 'bearer');
     const token =
       credentials !== undefined && 'token' in credentials
-        ? lasting(`Bearer ${credentials.token}`)
+        ? lasting(credentials)
         : bearer !== undefined
           ? await this.#fetched(tokenServer(refused, bearer), { repository, bearer, credentials, signal })
           : credentials !== undefined && 'username' in credentials && asked.some(({ scheme }) => scheme === 'basic')
-            ? lasting(basic(credentials))
+            ? lasting(credentials)
             : undefined;
     if (token === undefined || token.authorization === sent) return undefined;
     this.#tokens.set(repository, token);
@@ -96,7 +97,7 @@ function question(url: URL, { service, scope }: { service: string | undefined; s
   return {
     method: 'GET',
     url,
-    authorization: credentials !== undefined && 'username' in credentials ? basic(credentials) : undefined,
+    authorization: credentials !== undefined && 'username' in credentials ? authorization(credentials) : undefined,
   } as const;
 }
 
@@ -115,10 +116,6 @@ function tokenOf(url: URL, body: Buffer): Token {
   return { authorization: `Bearer ${token}`, until: began + seconds * 1000 - marginMs };
 }
 
-function lasting(authorization: string): Token {
-  return { authorization, until: Number.POSITIVE_INFINITY };
-}
-
-function basic({ username, password }: { readonly username: string; readonly password: string }): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+function lasting(credentials: Configured): Token {
+  return { authorization: authorization(credentials), until: Number.POSITIVE_INFINITY };
 }

@@ -2,17 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Credentials as Configured, RegistryAuth } from '../http/remote.ts';
 import { ImageError } from './image-error.ts';
 import { apiHost } from './reference.ts';
 
 /** `token` is shown to the registry itself, `identityToken` to its token server. */
-export type Credentials =
-  | { readonly username: string; readonly password: string }
-  | { readonly token: string }
-  | { readonly identityToken: string };
-
-/** The config key `registry_auth`: by `host:port`, or by `host` for all ports. */
-export type RegistryAuth = Readonly<Record<string, { readonly username: string; readonly password: string } | { readonly token: string }>>;
+export type Credentials = Configured | { readonly identityToken: string };
 
 export interface CredentialOptions {
   readonly registryAuth: RegistryAuth;

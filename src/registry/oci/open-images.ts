@@ -1,10 +1,11 @@
 // Opens the images of a worker_dir as its config says. Used by main.ts and by commands.
 import { join } from 'node:path';
 import { certificates } from '../certificates.ts';
+import type { RegistryAuth } from '../http/remote.ts';
 import { layerLimits } from '../layers/layer-limits.ts';
 import { LayerStore } from '../layers/layer-store.ts';
 import type { UnpackPool } from '../unpack-pool.ts';
-import { type Credentials, credentialsFor, defaultDockerConfig, type RegistryAuth } from './credentials.ts';
+import { type Credentials, credentialsFor, defaultDockerConfig } from './credentials.ts';
 import { Images } from './images.ts';
 import { progressText } from './progress.ts';
 
