@@ -37,7 +37,7 @@ export async function retrying<T>(attempt: () => Promise<T>, { policy, signal, o
 
 /** Half of it is chance, so that those who failed together do not come again together. */
 export function pauseMs(
-  { firstMs, mostMs }: RetryPolicy,
+  { firstMs, mostMs }: Pick<RetryPolicy, 'firstMs' | 'mostMs'>,
   { failures, afterMs, random }: { readonly failures: number; readonly afterMs: number; readonly random: number },
 ): number {
   const full = Math.min(mostMs, firstMs * 2 ** (failures - 1));
@@ -47,6 +47,6 @@ export function pauseMs(
 /** Milliseconds of a Retry-After: seconds or a date. */
 export function retryAfterMs(value: string | undefined, now: number): number {
   if (value === undefined) return 0;
-  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);
 }

@@ -19,11 +19,11 @@ export class ImageError extends Error {
 /** Another attempt may help: see retry.ts. */
 export class Transient extends ImageError {
   /** Milliseconds for which it was asked not to be tried again. */
-  readonly afterMs: number | undefined;
+  readonly afterMs: number;
 
-  constructor(message: string, options: { readonly afterMs?: number | undefined; readonly cause?: unknown } = {}) {
-    super('unavailable', message, options.cause);
-    this.afterMs = options.afterMs;
+  constructor(message: string, { afterMs = 0, cause }: { readonly afterMs?: number; readonly cause?: unknown } = {}) {
+    super('unavailable', message, cause);
+    this.afterMs = afterMs;
   }
 }
 

@@ -1,5 +1,6 @@
 // Tries again what may have failed in passing, after waits that double and that no two of many nodes share.
 import { setTimeout } from 'node:timers/promises';
+import { pauseMs } from '../http/retrying.ts';
 import { ImageError, Transient } from './image-error.ts';
 
 export interface RetryOptions {
@@ -21,23 +22,12 @@ export async function retried<T>({ signal, attempts, firstMs }: RetryOptions, at
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Transient)) throw error;
-      const { afterMs = 0, message } = error;
+      const { afterMs, message } = error;
       if (afterMs > longestMs)
         throw new ImageError('unavailable', `${message}; it wants no other attempt for ${Math.ceil(afterMs / 1000)} s`, error);
       if (tried >= attempts) throw tried === 1 ? error : new ImageError('unavailable', `${message} (after ${tried} attempts)`, error);
-      await wait(Math.max(afterMs, jittered(Math.min(longestMs, firstMs * 2 ** (tried - 1)))), signal);
+      const pause = pauseMs({ firstMs, mostMs: longestMs }, { failures: tried, afterMs, random: Math.random() });
+      await setTimeout(pause, undefined, { signal }).catch(() => {}); // what aborted it is thrown above
     }
-  }
-}
-
-function jittered(ms: number): number {
-  return ms * (0.5 + Math.random() / 2);
-}
-
-async function wait(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await setTimeout(ms, undefined, { signal });
-  } catch {
-    signal.throwIfAborted();
   }
 }

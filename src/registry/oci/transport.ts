@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import type { Agent, Dispatcher } from 'undici';
+import { retryAfterMs } from '../http/retrying.ts';
 import { ImageError, quoted, Transient } from './image-error.ts';
 
 export interface TransportOptions {
@@ -70,7 +71,8 @@ export class Transport {
       if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) {
         if (!mayPass(answer.status)) return answer;
         answer.drop();
-        throw new Transient(`${asked(question)}: the answer is ${answer.status}`, { afterMs: afterMs(answer.header('retry-after')) });
+        const afterMs = retryAfterMs(answer.header('retry-after'), Date.now());
+        throw new Transient(`${asked(question)}: the answer is ${answer.status}`, { afterMs });
       }
       answer.drop();
       const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
@@ -173,13 +175,6 @@ function isLoopback(host: string): boolean {
 
 function mayPass(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
-}
-
-/** Seconds, or a date (RFC 9110). */
-function afterMs(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function failure(question: Question, cause: unknown): ImageError {
