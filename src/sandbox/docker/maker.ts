@@ -1,7 +1,7 @@
 // Makes containers, and knows those that live: gives each an id, a uid of its own, and its box.
 import { WorkerError } from '../../errors.ts';
 import type { SandboxLimits, SandboxSpec } from '../sandbox.ts';
-import type { Boxes } from './boxes.ts';
+import type { Box, Boxes } from './boxes.ts';
 import { Container } from './container.ts';
 import type { Bind } from './container-plan.ts';
 import { type Containers, label } from './containers.ts';
@@ -50,13 +50,13 @@ export class Maker {
     return this.#live;
   }
 
-  /** Throws start-failed when there is no uid left. */
+  /** Throws start-failed when there is no uid left, or no place for what a container needs of this machine. */
   make(source: KindSource, { spec, takesCode, onReady, onStarted, onGone }: Making): Container {
-    const { containers, boxes, uids, limits, runtime, onLost, log } = this.#options;
+    const { containers, uids, limits, runtime, onLost, log } = this.#options;
     const uid = uids.take(1);
     if (uid === undefined) throw new WorkerError('start-failed', { cause: new Error('this worker has no uid left for another container') });
     const id = `${++this.#ids}`;
-    const box = boxes.make(id);
+    const box = this.#box(id, uid);
     const binds: readonly Bind[] = [[box.line, '/line'], ...(takesCode ? [[spec?.code.dir ?? box.code, '/handler'] as const] : [])];
     const own = { limits: spec?.limits ?? limits, uid, runtime, labels: spec === undefined ? {} : { [label.lambda]: spec.lambda } };
     const container = new Container(
@@ -83,6 +83,16 @@ export class Maker {
     );
     this.#live.add(container);
     return container;
+  }
+
+  #box(id: string, uid: number): Box {
+    const { boxes, uids } = this.#options;
+    try {
+      return boxes.make(id);
+    } catch (cause) {
+      uids.give(uid, 1);
+      throw new WorkerError('start-failed', { cause });
+    }
   }
 
   /** Once more when the engine has lost the image meanwhile. */

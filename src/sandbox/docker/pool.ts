@@ -82,10 +82,15 @@ export class Pool {
 
   #beginStandby(onReady: () => void): Container | undefined {
     if (this.#closed || this.#retry !== undefined || !this.#options.mayWait()) return undefined;
-    return this.#make(undefined, () => {
-      this.#retryMs = retryMs.first;
-      onReady();
-    });
+    try {
+      return this.#make(undefined, () => {
+        this.#retryMs = retryMs.first;
+        onReady();
+      });
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
   }
 
   #make(spec: SandboxSpec | undefined, onReady: () => void): Container {
@@ -109,8 +114,9 @@ export class Pool {
     else this.refill();
   }
 
-  #failed(error: WorkerError): void {
-    this.#options.log('warn', `make a standby container, trying again in ${this.#retryMs / 1000} s`, error.cause ?? error);
+  #failed(error: unknown): void {
+    const cause = error instanceof WorkerError ? (error.cause ?? error) : error;
+    this.#options.log('warn', `make a standby container, trying again in ${this.#retryMs / 1000} s`, cause);
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       this.refill();
