@@ -14,6 +14,7 @@ export class FrameReader {
   #kept: Buffer[] = [];
   #size = 0;
   #needed = 0;
+  #isOver = false;
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
@@ -21,6 +22,7 @@ export class FrameReader {
 
   /** Calls back with each frame that is whole with these bytes. False when they are no frames: nothing that follows is of any use. */
   feed(bytes: Buffer): boolean {
+    if (this.#isOver) return false;
     this.#kept.push(bytes);
     this.#size += bytes.length;
     if (this.#size < this.#needed) return true;
@@ -30,7 +32,11 @@ export class FrameReader {
     for (this.#needed = headBytes; all.length - at >= headBytes; at += this.#needed, this.#needed = headBytes) {
       const length = all.readUInt32LE(at);
       const type = all.readUInt8(at + 5) | (all.readUInt16LE(at + 6) << 8);
-      if (all[at + 4] !== version || !valid(type, length)) return false;
+      if (all[at + 4] !== version || !valid(type, length)) {
+        this.#isOver = true;
+        this.#kept = [];
+        return false;
+      }
       this.#needed = headBytes + length;
       if (all.length - at < this.#needed) break;
       this.#onFrame(received, type, all.readUInt32LE(at + 8), at + headBytes, length);

@@ -199,12 +199,15 @@ export class Container implements Sandbox, DialogueOwner {
     } finally {
       clearTimeout(this.#late);
       line.close();
-      this.#socket?.destroy();
     }
   }
 
   #connect(socket: Socket): void {
     this.#socket = socket;
+    if (this.#state === 'over') {
+      socket.destroy();
+      return;
+    }
     const reader = new FrameReader((...frame) => this.#dialogue.onFrame(...frame));
     socket.on('data', (bytes: Buffer) => reader.feed(bytes) || this.#end('it sent something that is no frame'));
     socket.on('error', () => {}); // its close follows
@@ -228,6 +231,7 @@ export class Container implements Sandbox, DialogueOwner {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#why = why;
+    this.#socket?.destroy(); // what it says from now on is of no interest
     this.#resolveOver();
     if (this.#dialogue.requests.length === 0) this.#tellDeath(); // those under way wait for how it ended
   }

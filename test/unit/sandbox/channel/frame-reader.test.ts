@@ -89,3 +89,11 @@ for (const [what, bytes] of bad) {
     assert.deepEqual(heard, []);
   });
 }
+
+test('after what is no frame nothing is heard, neither anew nor again', () => {
+  const { heard, reader } = listener();
+  const ready = frame(1, 0, Buffer.alloc(0));
+  assert.equal(reader.feed(Buffer.concat([ready, Buffer.alloc(12)])), false);
+  for (let i = 0; i < 2; i++) assert.equal(reader.feed(ready), false);
+  assert.equal(heard.length, 1);
+});

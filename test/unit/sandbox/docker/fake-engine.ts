@@ -1,14 +1,14 @@
 // An engine that answers as a test says.
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Engine } from '../../../../src/sandbox/docker/engine.ts';
 
-/** `answer`: the status, and one or several JSON values. */
-export type Answering = (asked: IncomingMessage, answer: (status: number, ...values: object[]) => void) => void;
+/** `answer`: the status, and one or several JSON values; `reply`: for what is no such answer. */
+export type Answering = (asked: IncomingMessage, answer: (status: number, ...values: object[]) => void, reply: ServerResponse) => void;
 
 export async function fakeEngine(t: TestContext, answering: Answering): Promise<Engine> {
   const engine = await Engine.open(await fakeSocket(t, answering));
@@ -21,10 +21,11 @@ export async function fakeSocket(t: TestContext, answering: Answering): Promise<
   const dir = mkdtempSync(join(tmpdir(), 'engine-'));
   const socket = join(dir, 's');
   const server = createServer((asked, reply) => {
-    answering(asked, (status, ...values) => {
+    const answer = (status: number, ...values: object[]): void => {
       reply.writeHead(status, { 'content-type': 'application/json' });
       reply.end(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
-    });
+    };
+    answering(asked, answer, reply);
   });
   server.listen(socket);
   await once(server, 'listening');
