@@ -91,6 +91,21 @@ test('trace.requests: so many are kept', needsRoot, async (t) => {
   assert.deepEqual(ids, ['b', 'c']);
 });
 
+test('worker_url: nobody is heard elsewhere; lambda_zygotes: "off": none is made', needsRoot, async (t) => {
+  const heavy = 'import time\ntime.sleep(0.05)\ndef f(event): return time.sleep(0.1)\n';
+  const worker = await startWorker(t, { lambdas: { heavy }, config: { lambda_zygotes: 'off' } });
+  await assert.rejects(fetch(`http://127.0.0.2:${worker.port}/status`));
+  // Two cold starts that took long to load earn one, which is counted from its beginning.
+  for (const { status } of await Promise.all([worker.call('heavy', {}), worker.call('heavy', {})])) assert.equal(status, 200);
+  assert.equal((await worker.status<{ lambdaZygotes: number }>()).lambdaZygotes, 0);
+});
+
+test('limits.enforce: "strict" starts no worker whose limits would not hold', needsRoot, async (t) => {
+  const outcome = await startWorker(t, { config: { limits: { enforce: 'strict' } } }).then((worker) => worker.status(), String);
+  if (typeof outcome === 'string') assert.match(outcome, /these limits of sandboxes are not enforced .*limits\.enforce is "strict"/s);
+  else assert.deepEqual(outcome.limitsNotEnforced, []);
+});
+
 test('log_output: a file, or nowhere', needsRoot, async (t) => {
   const file = join(scratch(t), 'worker.log');
   const lambdas = { says: 'def f(event):\n  print("said")\n' };

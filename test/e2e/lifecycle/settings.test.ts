@@ -157,19 +157,31 @@ test('8 simultaneous cold calls of a function that takes a second are answered b
   assert.equal(new Set(answers.map(({ text }) => text)).size, 8);
 });
 
-for (const eviction of ['lru', 'ttl', 'gdsf']) {
-  test(`where memory is short, ${eviction} ends idle instances for others, and each call is answered`, needsRoot, async (t) => {
-    const lambdas = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, who]));
-    const worker = await startWorker(t, { lambdas, config: { mem_pool_mb: 100, limits: { mem_mb: 50 }, eviction } });
-    for (let round = 0; round < 3; round++) {
-      for (const name of Object.keys(lambdas)) assert.equal((await worker.call(name, {})).status, 200);
-    }
-    const { instances, room } = await worker.status<{
-      instances: number;
-      room: { evictions: number; takenBytes: number; mostBytes: number };
-    }>();
-    assert.ok(instances <= 2 && room.takenBytes <= room.mostBytes && room.evictions >= 4, JSON.stringify({ instances, room }));
-  });
+/** Of one that was called often and one that was called last but is kept for a shorter time: which goes when there is room for two. */
+const policies = { lru: 'often', ttl: 'brief', gdsf: 'brief' } as const;
+for (const [eviction, first] of Object.entries(policies)) {
+  test(
+    `where memory is short, ${eviction} ends idle instances for others, ${first} first, and each call is answered`,
+    needsRoot,
+    async (t) => {
+      const lambdas = Object.fromEntries(['often', 'a', 'b', 'c', 'd'].map((name) => [name, who]));
+      const config = { mem_pool_mb: 100, limits: { mem_mb: 50 }, freeze_after_ms: 60_000, eviction };
+      const worker = await startWorker(t, { lambdas, config });
+      mkdirSync(join(worker.registry, 'brief'));
+      writeFileSync(join(worker.registry, 'brief/f.py'), who);
+      writeFileSync(join(worker.registry, 'brief/ol.yaml'), 'keep_warm_ms: 30000\n');
+      for (const name of [...Array(50).fill('often'), 'brief', 'a']) assert.equal((await worker.call(name, {})).status, 200);
+      assert.equal((await worker.call('often', {}, { start: 'warm' })).status, first === 'often' ? 409 : 200);
+      for (let round = 0; round < 3; round++) {
+        for (const name of ['a', 'b', 'c', 'd']) assert.equal((await worker.call(name, {})).status, 200);
+      }
+      const { instances, room } = await worker.status<{
+        instances: number;
+        room: { evictions: number; takenBytes: number; mostBytes: number };
+      }>();
+      assert.ok(instances <= 2 && room.takenBytes <= room.mostBytes && room.evictions >= 4, JSON.stringify({ instances, room }));
+    },
+  );
 }
 
 test('a flood of one lambda does not keep another from its turn', needsRoot, async (t) => {
