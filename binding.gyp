@@ -17,9 +17,11 @@
     ],
     "freestanding_link": ["-nostdlib", "-static", "-Wl,-z,noseparate-code"],
     "test_sources": [
-      "native/test/bpf_machine.cc", "native/test/bpf_test.cc", "native/test/cgroup_test.cc", "native/test/fd_test.cc", "native/test/forking_test.cc",
-      "native/test/frames_test.cc", "native/test/harness.cc", "native/test/launcher_test.cc", "native/test/mounts_test.cc", "native/test/namespaces_test.cc",
-      "native/test/policy_test.cc", "native/test/rig.cc", "native/test/spawn_test.cc", "native/test/zygote_rig.cc", "native/test/zygote_test.cc"
+      "native/test/attacher_test.cc", "native/test/bpf_machine.cc", "native/test/bpf_test.cc", "native/test/cgroup_test.cc", "native/test/exit_test.cc",
+      "native/test/fd_test.cc", "native/test/forking_test.cc", "native/test/frames_test.cc", "native/test/harness.cc",
+      "native/test/launcher_test.cc", "native/test/mounts_test.cc", "native/test/namespaces_test.cc",
+      "native/test/policy_test.cc", "native/test/rig.cc", "native/test/spawn_test.cc", "native/test/zygote_fork_test.cc", "native/test/zygote_rig.cc",
+      "native/test/zygote_test.cc"
     ]
   },
   "target_defaults": {

@@ -1,4 +1,4 @@
-// A process that is started by a plan: what it becomes, what it leaves as it was, and which words a failing step gets.
+// A process that is started by a plan: what it becomes, what it leaves as it was, and how a failing step is told.
 #include "../core/spawn.h"
 
 #include <fcntl.h>
@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "../core/plan.h"
@@ -137,7 +136,8 @@ TEST("spawn: the program runs as the plan says") {
 
 TEST("spawn: no user namespace can be made below the program's") {
   Zygote zygote;
-  const OwnFd user(sys("open", "ns/user", [&] { return ::open(("/proc/" + std::to_string(zygote.child.pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC); }));
+  const OwnFd user(sys("open", "ns/user",
+                       [&] { return ::open(("/proc/" + std::to_string(zygote.child.pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC); }));
   expect_equal(in_fork([&] { return setns(user.get(), CLONE_NEWUSER) == 0 && unshare(CLONE_NEWUSER) != 0 ? errno : 0; }), ENOSPC, "errno");
 }
 
@@ -275,34 +275,6 @@ TEST("spawn: what is spawned dies with its parent") {
   pidfd.reset(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd.open()) return;  // it is gone already
   expect(readable(pidfd.get(), 10'000), "it lives on");
-}
-
-TEST("reap: tells how a process has ended") {
-  const auto end = [](int signal) {
-    Child child = clone_sharing({.flags = 0, .walk = sock_walk_wait, .plan = nullptr});
-    (void)syscall(SYS_pidfd_send_signal, child.pidfd.get(), signal, nullptr, 0);
-    return reap(child.pidfd.get());
-  };
-  expect_equal(end(SIGKILL).signal, SIGKILL, "killed");
-  expect_equal(end(SIGKILL).code, -1, "code");
-  Plan failing{};
-  failing.oom_score_adj = "";
-  failing.user = -1;
-  const Child child = clone_sharing({.flags = CLONE_VFORK, .walk = sock_walk_spawn, .plan = &failing});
-  const Exit exit = reap(child.pidfd.get());
-  expect(exit.code == 127 && exit.signal == 0, "exit code " + std::to_string(exit.code));
-  expect(failing.failure.error != 0, "the failure");
-  expect_equal(expect_throw("reaped twice", [&] { (void)reap(child.pidfd.get()); }).error, ECHILD, "errno");
-}
-
-TEST("words: every step has words of its own, and a number that is no step does too") {
-  std::vector<std::string> all;
-  for (uint32_t step = 1; step <= static_cast<uint32_t>(Step::kExec); step++) all.push_back(describe({static_cast<Step>(step), 3, EPERM}));
-  for (const auto& words : all) {
-    expect(!contains(words, "unknown") && contains(words, "(item 3)"), words);
-    expect_equal(std::count(all.begin(), all.end(), words), 1l, words);
-  }
-  for (const uint32_t step : {0u, 9999u}) expect(contains(describe({static_cast<Step>(step), 0, 0}), "unknown"), "a step that is none");
 }
 
 }  // namespace

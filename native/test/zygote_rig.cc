@@ -1,9 +1,11 @@
 #include "zygote_rig.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <filesystem>
 
@@ -146,6 +148,14 @@ Leaf Zygote::standby(const Slot& slot) {
   const auto ready = leaf.next();
   expect(ready && ready->type == wire::Type::kReady, "the standby is not ready");
   return leaf;
+}
+
+void kill_now(int pidfd) { (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0); }
+
+void expect_exit(int pidfd, int code, int signal) {
+  expect(readable(pidfd, kPatience), "it does not end");
+  const Exit exit = reap(pidfd);
+  expect(exit.code == code && exit.signal == signal, "exit code " + std::to_string(exit.code) + ", signal " + std::to_string(exit.signal));
 }
 
 ForkAnswer Zygote::answer() {

@@ -64,6 +64,10 @@ struct Leaf {
 
   std::vector<Seen> seen;
 };
+void kill_now(int pidfd);
+/// Fails the test when it does not end within ten seconds, or otherwise.
+void expect_exit(int pidfd, int code, int signal);
+
 /// The frame of a whole request.
 std::string request_frame(uint32_t request, const std::string& body);
 
