@@ -1,6 +1,6 @@
 // The worker's cgroup v2 subtree: where it is, which limits can be enforced in it, what an earlier run has left there.
 import { createHash } from 'node:crypto';
-import { chownSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SandboxLimits } from '../sandbox.ts';
 import type { Native } from './native.ts';
@@ -13,16 +13,20 @@ export class Cgroups {
   /** The controllers that hold sandboxes to their limits here. */
   readonly controllers: ReadonlySet<Controller>;
 
-  private constructor(root: string, controllers: ReadonlySet<Controller>) {
+  /** Locked as long as the worker lives: it says that the directory is somebody's. */
+  readonly #lock: number;
+
+  private constructor(root: string, controllers: ReadonlySet<Controller>, lock: number) {
     this.root = root;
     this.controllers = controllers;
+    this.#lock = lock;
   }
 
   get missing(): readonly Controller[] {
     return wanted.filter((c) => !this.controllers.has(c));
   }
 
-  /** Makes the subtree of the worker whose directory is `workerDir`; first ends whatever a dead worker of that directory has left in it. */
+  /** Makes the subtree of the worker whose directory is `workerDir`; first ends whatever a dead worker of that directory has left in it, and removes empty ones of dead workers of others. */
   static open(native: Native, workerDir: string): Cgroups {
     const parent = parentCgroup(native);
     const root = join(parent, `sock-worker-${createHash('sha256').update(workerDir).digest('hex').slice(0, 12)}`);
@@ -33,7 +37,10 @@ export class Cgroups {
     }
     const enabled = enable(parent);
     mkdirSync(root);
-    return new Cgroups(root, new Set([...enabled].filter((c) => enable(root).has(c))));
+    const lock = openSync(root, 'r');
+    native.lock(lock);
+    removeAbandoned(native, parent, abandonedMs);
+    return new Cgroups(root, new Set([...enabled].filter((c) => enable(root).has(c))), lock);
   }
 
   /** A directory for a zygote: its subtree's cgroup.procs belong to `uid`, who may fork into it; the limit files stay root's. */
@@ -89,6 +96,32 @@ export class Cgroups {
 
   close(): void {
     rmdirSync(this.root);
+    closeSync(this.#lock);
+  }
+}
+
+/** A worker that starts has locked its own long before. */
+const abandonedMs = 60_000;
+
+/** Removes workers' subtrees in `parent` in which nothing runs, which nobody has locked, and in which nothing was made or removed for `idleMs`. */
+export function removeAbandoned(native: Pick<Native, 'lock' | 'destroyCgroup'>, parent: string, idleMs: number): void {
+  for (const name of readdirSync(parent)) {
+    if (!/^sock-worker-[0-9a-f]{12}$/.test(name)) continue;
+    try {
+      removeUnlessUsed(native, join(parent, name), idleMs);
+    } catch {
+      // another worker removes it, too
+    }
+  }
+}
+
+function removeUnlessUsed(native: Pick<Native, 'lock' | 'destroyCgroup'>, root: string, idleMs: number): void {
+  if (Date.now() - statSync(root).ctimeMs < idleMs) return;
+  const lock = openSync(root, 'r');
+  try {
+    if (/^populated 0$/m.test(readFileSync(join(root, 'cgroup.events'), 'utf8')) && native.lock(lock)) native.destroyCgroup(root, 0);
+  } finally {
+    closeSync(lock);
   }
 }
 
