@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -50,11 +50,17 @@ test('who reads no further is no error', async (t) => {
   assert.deepEqual([said, exit], ['', 0]);
 });
 
-test('worker doctor --json prints findings, and its exit code says whether something needed is missing', () => {
-  const { status, stdout } = spawnSync(process.execPath, [main, 'doctor', '--json'], { encoding: 'utf8' });
-  const findings = JSON.parse(stdout) as { name: string; state: string }[];
-  assert.ok(findings.some(({ name }) => name === 'kernel'));
-  assert.equal(status, findings.some(({ state }) => state === 'missing') ? 1 : 0);
+test('worker doctor --json prints findings, and its exit code says whether something needed is missing', (t) => {
+  const wrong = join(mkdtempSync(join(tmpdir(), 'main-')), 'config.json');
+  t.after(() => rmSync(dirname(wrong), { recursive: true }));
+  writeFileSync(wrong, '{"worker_port": "none"}');
+  for (const args of [[], ['--config', wrong]]) {
+    const { status, stdout } = spawnSync(process.execPath, [main, 'doctor', '--json', ...args], { encoding: 'utf8' });
+    const missing = (JSON.parse(stdout) as { name: string; state: string }[]).filter(({ state }) => state === 'missing');
+    assert.equal(status, missing.length > 0 ? 1 : 0);
+    if (args.length > 0) assert.equal(missing[0]?.name, 'config');
+    else assert.ok(stdout.includes('"name": "kernel"'));
+  }
 });
 
 test('worker status loads neither the schema of the config nor any other command', (t) => {
