@@ -116,7 +116,8 @@ export class Container implements Sandbox, DialogueOwner {
     if (this.#state !== 'ready') return;
     this.#holds++;
     this.#ask('unpause a container', async (name) => {
-      if (this.#paused) await this.#options.containers.unpause(name).catch((cause: unknown) => this.#fail(this.#failure(cause)));
+      const still = (cause: unknown): void => this.#fail(cause instanceof EngineGone ? this.#unavailable(cause) : this.#failure(cause));
+      if (this.#paused) await this.#options.containers.unpause(name).catch(still);
       this.#paused = false;
       this.#release();
     });
@@ -248,7 +249,12 @@ export class Container implements Sandbox, DialogueOwner {
 
   #failure(cause: unknown): WorkerError {
     if (cause instanceof WorkerError) return cause;
-    if (!(cause instanceof EngineGone)) return new WorkerError(this.#wasReady ? 'sandbox-died' : 'start-failed', { cause });
+    const unavailable = cause instanceof EngineGone ? this.#unavailable(cause) : undefined;
+    if (this.#wasReady) return new WorkerError('sandbox-died', { cause }); // also without an engine: its calls may have had their effects
+    return unavailable ?? new WorkerError('start-failed', { cause });
+  }
+
+  #unavailable(cause: EngineGone): WorkerError {
     this.#options.onLost();
     return new WorkerError('backend-unavailable', { cause });
   }

@@ -51,9 +51,12 @@ test('or by worker force-cleanup', needsDocker, async (t) => {
 
 test('without an engine a call is 503 and says so; when it is back calls are answered, by the same worker', needsDocker, async (t) => {
   const engine = await dockerEngine();
-  const worker = await started(t, { lambdas: { who, echo } });
+  const worker = await started(t, { lambdas: { who, echo, stuck } });
   assert.equal((await worker.call('who', {})).status, 200);
+  const begun = worker.call('stuck', {});
+  await worker.logged(({ msg }) => msg === 'begun');
   await engine.stop();
+  assert.equal((await begun).json<{ error: { code: string } }>().error.code, 'sandbox-died', 'not 503: it may have had its effects');
   for (let calls = 0; calls < 2; calls++) {
     const answer = await worker.call('echo', {});
     const { error } = answer.json<{ error: { code: string; message: string } }>();
