@@ -1,11 +1,11 @@
 // Constructs the worker and wires its parts; runs until it is told to stop.
-import { existsSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config/load.ts';
-import { makeDirectory } from './config/make-directory.ts';
+import { hasRegistry, makeDirectory } from './config/make-directory.ts';
 import { adminAccess } from './http/admin/access.ts';
 import { dashboard } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
@@ -285,13 +285,6 @@ export async function runWorker(config: Config, onListening: (url: string, engin
 
 function late(ms: number): Promise<false> {
   return setTimeout(ms, false, { ref: false });
-}
-
-/** The default one is made. Another that is not there may be a slip, or mounted later: it must not pass for an empty one. False: it is missing. */
-function hasRegistry(directory: string, workerDir: string): boolean {
-  if (directory !== join(workerDir, 'registry') && !existsSync(directory)) return false;
-  makeDirectory(directory);
-  return true;
 }
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */
