@@ -61,7 +61,7 @@ node_suite() {
   # An emulated machine is slow: there, only what its cgroup v2 or its kernel, which is that of a distribution, can make a difference to.
   local only=
   case $prefix$1 in
-    vm-kernel) only='/kernel/(leaks|limits|slots|starts|zygote)\.' ;;
+    vm-kernel) only='/kernel/(abandoned|leaks|limits|slots|starts|zygote)\.' ;;
     vm-e2e) only='/e2e/(isolation/(limits|tables)|killed|deploy/systemd)\.' ;;
   esac
   local name=$1 tap=$out/$prefix$1.tap files status passed failed skipped
