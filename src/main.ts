@@ -2,7 +2,6 @@
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config/load.ts';
 import { hasRegistry, makeDirectory } from './config/make-directory.ts';
@@ -43,6 +42,7 @@ import { openBackend } from './sandbox/backends.ts';
 import { entryCheck } from './sandbox/entry-check.ts';
 import { loadNative, type Native, packageRoot } from './sandbox/sock/native.ts';
 import { Signals } from './signals.ts';
+import { stop } from './stopping.ts';
 
 const mib = 1 << 20;
 const mostUpload = 256 * mib;
@@ -53,14 +53,6 @@ const mostLambdaZygotes = 8;
  * 140 MB had come. The kernel keeps at most twice this, so no read fills the buffer.
  */
 const receiveBytes = 200 << 10;
-/**
- * The end of draining, in which no connection is taken while calls on open ones are: a balancer that looks at `/status` has turned away by then, and one that
- * learns of a stop only from refused connections (nginx) lets go of those that it keeps.
- */
-const mostDeafMs = 2500;
-/** Closing is a matter of milliseconds; whatever keeps it from ending must not keep the worker. */
-const closeLimitMs = 30_000;
-
 export async function runWorker(config: Config, onListening: (url: string, engine: string) => void): Promise<void> {
   process.umask(0o022); // sandboxes read what is generated here
   // What a request needs is young when it is over. V8 guesses otherwise from the first of them, and its garbage among the old costs a third of the warm path.
@@ -252,39 +244,28 @@ export async function runWorker(config: Config, onListening: (url: string, engin
   const host = config.worker_url.includes(':') ? `[${config.worker_url}]` : config.worker_url;
   onListening(`http://${host}:${listening.port}`, engine.name);
 
-  const signal = await signals.first;
-  if (config.drain_ms > 0) {
-    state = 'draining';
-    log.info(`${signal}: draining for ${config.drain_ms} ms, /status says so`);
-    const deaf = Math.min(config.drain_ms / 2, mostDeafMs);
-    await setTimeout(config.drain_ms - deaf);
-    listening.stopAccepting();
-    log.info(`${signal}: taking calls on open connections for ${deaf} ms more`);
-    await setTimeout(deaf);
-  }
-  state = 'stopping';
-  log.info(`${signal}: finishing what was accepted`);
-  listening.stopAccepting();
-  await called.drain(AbortSignal.timeout(limits.runtime_sec * 1000));
-  const closed = (async () => {
-    await sock?.close();
-    await catalog.close();
-    listening.closeAll();
-    socket.closeAll();
-    profiler.close();
-    ownGauges.close();
-    await backend.close();
-    await codeRegistry.close();
-    await store.close();
-    await pool.close();
-  })();
-  const done = await Promise.race([closed.then(() => true), late(closeLimitMs)]);
-  log[done ? 'info' : 'error'](done ? 'stopped' : `closing took over ${closeLimitMs / 1000} s: the next start removes what is left`);
-  if (!done) throw new Error(`stop: closing took over ${closeLimitMs / 1000} s; the next start removes what is left`);
-}
-
-function late(ms: number): Promise<false> {
-  return setTimeout(ms, false, { ref: false });
+  await stop(await signals.first, {
+    log,
+    drainMs: config.drain_ms,
+    callLimitMs: limits.runtime_sec * 1000,
+    enter: (now) => {
+      state = now;
+    },
+    stopAccepting: () => listening.stopAccepting(),
+    answered: (signal) => called.drain(signal),
+    close: async () => {
+      await sock?.close();
+      await catalog.close();
+      listening.closeAll();
+      socket.closeAll();
+      profiler.close();
+      ownGauges.close();
+      await backend.close();
+      await codeRegistry.close();
+      await store.close();
+      await pool.close();
+    },
+  });
 }
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */
