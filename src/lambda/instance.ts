@@ -91,12 +91,11 @@ export class Instance {
     return this.#state.at === 'active' && this.#running.length < this.deployment.settings.concurrency ? 'warm' : undefined;
   }
 
-  /** At work on so many calls. */
   get load(): number {
     return this.#running.length;
   }
 
-  /** Calls that it was given, without the one that loaded it. */
+  /** Calls that it was given, without the one that loaded it; `load`: those it is at work on. */
   get served(): number {
     return this.#served;
   }
@@ -165,9 +164,7 @@ export class Instance {
       phases: call.phases,
       deadline: running.limit,
       loadOnly,
-      streams: () => {
-        this.#streams = true;
-      },
+      streams: () => (this.#streams = true),
       answered: (reply) => {
         this.#noteStart(running, call);
         this.#over(running, { at: 'answered', reply, start });
@@ -180,11 +177,9 @@ export class Instance {
       ended: () => this.#over(running, { at: 'streamed', start }),
       failed: (error) => {
         // What a handler raises is its answer; all else means that the sandbox is no good any more, and so does a handler that cannot be loaded.
-        if (!loadOnly && survived.has(error.code)) this.#over(running, { at: 'failed', error, start });
-        else {
-          this.#settle(running, { at: 'failed', error, start }); // logged by the front end
-          void this.close();
-        }
+        if (!loadOnly && survived.has(error.code)) return this.#over(running, { at: 'failed', error, start });
+        this.#settle(running, { at: 'failed', error, start }); // logged by the front end
+        void this.close();
       },
     };
   }
@@ -211,8 +206,7 @@ export class Instance {
 
   #remove(running: Running): boolean {
     const at = this.#running.indexOf(running);
-    if (at >= 0) this.#running.splice(at, 1);
-    return at >= 0;
+    return at >= 0 && this.#running.splice(at, 1).length > 0;
   }
 
   /** Nobody waits for it any more. The lambda is told, and the instance is used again if it heeds that soon. */
@@ -240,8 +234,7 @@ export class Instance {
     if (this.#state.at === 'ended') return;
     clearTimeout(this.#limit);
     const now = performance.now();
-    let next = now + this.deployment.timeLimitMs;
-    for (const { limit } of this.#running) next = Math.min(next, limit);
+    const next = Math.min(now + this.deployment.timeLimitMs, ...this.#running.map(({ limit }) => limit));
     this.#limit = setTimeout(() => this.#atLimit(), next - now).unref();
   }
 
