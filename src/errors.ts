@@ -15,7 +15,7 @@ const table = {
   ],
   'admin-off': [
     403,
-    'this path is switched off over TCP, since others could reach it; use the socket ol.sock in the worker_dir, or set admin_token in the config',
+    'this path is switched off over TCP, since others could reach it; use the socket ol.sock in the worker_dir (or set admin_token in the config, if admin_tcp is not off)',
   ],
   'admin-browser': [403, 'this path is not for pages of other sites (by the Origin, Sec-Fetch-Site or Host of the request)'],
   'head-late': [408, 'the head of the request did not come in time'],

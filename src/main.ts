@@ -1,10 +1,10 @@
 // Constructs the worker and wires its parts; runs until it is told to stop.
-import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config/load.ts';
 import { hasRegistry, makeDirectory } from './config/make-directory.ts';
+import { openLock } from './config/worker-directory.ts';
 import { adminAccess } from './http/admin/access.ts';
 import { dashboard } from './http/admin/dashboard.ts';
 import { gauges } from './http/admin/gauges.ts';
@@ -270,7 +270,5 @@ export async function runWorker(config: Config, onListening: (url: string, engin
 
 /** Two workers in one directory would take each other's sandboxes for leftovers. */
 function claim(native: Native, workerDir: string): void {
-  makeDirectory(workerDir);
-  if (!native.lock(openSync(join(workerDir, 'lock'), 'a', 0o600)))
-    throw new Error(`use worker_dir "${workerDir}": another worker runs in it`);
+  if (!native.lock(openLock(workerDir))) throw new Error(`use worker_dir "${workerDir}": another worker runs in it`);
 }

@@ -3,7 +3,7 @@
 export class Signals {
   /** The one that tells it to stop. */
   readonly first: Promise<NodeJS.Signals>;
-  /** Whoever sends a second one does not want to wait. */
+  /** Whoever sends a second SIGINT or SIGTERM does not want to wait. */
   onSecond: ((signal: NodeJS.Signals) => void) | undefined;
 
   constructor() {
@@ -15,6 +15,8 @@ export class Signals {
         told = true;
       };
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, tell);
+      // What `worker down` sends: as often as it likes, since who only wants it stopped cannot know whether somebody has said so before.
+      process.on('SIGUSR2', (signal) => told || tell(signal));
     });
   }
 }

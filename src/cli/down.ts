@@ -21,8 +21,8 @@ export function down(options: DownOptions): void {
     process.stdout.write(`no worker runs in ${workerDir}${left}\n`);
     return;
   }
+  signal(pid, 'SIGUSR2'); // see Signals
   process.stdout.write(`stopping pid ${pid}: it finishes the calls that it has accepted\n`);
-  signal(pid, 'SIGTERM');
   const limit = options.timeout === undefined ? stopMs : options.timeout * 1000;
   if (ended(lock, limit)) {
     process.stdout.write('stopped\n');

@@ -1,7 +1,7 @@
 // The lock of a worker_dir, for commands that do in it what otherwise its worker does.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { makeDirectory } from '../config/make-directory.ts';
+import { openLock } from '../config/worker-directory.ts';
 import { loadNative, type Native } from '../sandbox/sock/native.ts';
 import { because, codeOf, Failure } from './failure.ts';
 import { holderOf } from './holder.ts';
@@ -31,8 +31,7 @@ function addon(attempt: string): Native {
 
 function opened(lock: string, attempt: string): number {
   try {
-    makeDirectory(dirname(lock));
-    return openSync(lock, 'a', 0o600);
+    return openLock(dirname(lock));
   } catch (cause) {
     throw new Failure(`${attempt}: ${because(cause)} "${lock}"${codeOf(cause) === 'EACCES' ? '; use sudo' : ''}`, { cause });
   }

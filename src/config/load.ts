@@ -11,6 +11,7 @@ import { type Path, problemLine, shown } from './problem-line.ts';
 import { problemLines } from './problems.ts';
 import { registryLocation, shownRegistry } from './registry-location.ts';
 import { activeOnly, type Checked, file } from './schema.ts';
+import { clashesWith } from './worker-directory.ts';
 
 export { ConfigError };
 
@@ -106,11 +107,16 @@ function clashing({
   limits,
   sandbox,
   docker,
+  registry,
+  worker_dir,
 }: Config): (readonly [key: keyof Config, expectation: string])[] {
   return [
     ...(mem_pool_mb < limits.mem_mb ? [['mem_pool_mb', `at least limits.mem_mb (${limits.mem_mb})`] as const] : []),
     ...(sandbox === 'docker' && !path.isAbsolute(docker.socket)
       ? [['docker', 'a unix socket, in docker.socket or DOCKER_HOST'] as const]
+      : []),
+    ...(clashesWith(worker_dir, registry)
+      ? [['registry', `a place apart from what the worker keeps in worker_dir (${shown(worker_dir)}), such as "registry" in it`] as const]
       : []),
     ...(max_standbys < standbys ? [['max_standbys', `at least standbys (${standbys})`] as const] : []),
   ];

@@ -1,6 +1,6 @@
 // Which key of the config led a start to a file or directory that cannot be used, why it cannot, and what to do about it. Used by cli/run.ts.
-import { dirname } from 'node:path';
 import type { Config } from './load.ts';
+import { isWithin } from './worker-directory.ts';
 
 export interface StartFault {
   /** One line: key, what was attempted, why not, what to do. */
@@ -68,11 +68,4 @@ function keyOf(path: string, config: Pick<Config, (typeof keys)[number]>): (type
     keys.filter((key) => isWithin(path, config[key])).sort((a, b) => config[b].length - config[a].length)[0] ??
     keys.find((key) => isWithin(config[key], path))
   );
-}
-
-function isWithin(path: string, place: string): boolean {
-  for (let at = path; ; at = dirname(at)) {
-    if (at === place) return true;
-    if (at === dirname(at)) return false;
-  }
 }

@@ -104,6 +104,7 @@ test('a second signal ends it at once, and no sandbox outlives it', needsRoot, a
     assert.ok(pids.length >= 2);
     process.kill(one.pid, 'SIGTERM');
     await one.logged(({ msg }) => msg.startsWith('SIGTERM'));
+    process.kill(one.pid, 'SIGUSR2'); // worker down, which only waits then
     assert.equal(await one.stop(second), code);
     assert.ok(one.log.some(({ msg }) => msg.startsWith(`${second}: told a second time`) && msg.includes('worker force-cleanup')));
     await call;

@@ -43,7 +43,8 @@ export class Call {
       this.#handler.load().then(
         () => {
           this.#outgoing.time('loaded', now());
-          if (this.#handler.streams) this.#outgoing.streams();
+          if (this.#handler.streams && !this.#handler.announced) this.#outgoing.streams(); // of several that wait for it, one says so
+          this.#handler.announced = true;
           this.#loaded(loadOnly);
         },
         (error) => this.#fail(error),

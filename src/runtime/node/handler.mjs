@@ -13,6 +13,8 @@ export class Handler {
   f;
   /** The function reads the body itself. */
   streams = false;
+  /** The worker has been told of `streams`. */
+  announced = false;
 
   constructor(directory) {
     this.#directory = directory;

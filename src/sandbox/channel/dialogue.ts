@@ -27,6 +27,8 @@ export class Dialogue {
   #lastRequestId: string | undefined;
   /** Its handler has no use for the heads of requests. */
   #headless = false;
+  /** It has said that it takes bodies as they come. */
+  #streams = false;
 
   constructor(owner: DialogueOwner) {
     this.#owner = owner;
@@ -58,7 +60,9 @@ export class Dialogue {
       return;
     }
     if (type === frameType.ready) {
-      conversation.request.streams?.();
+      if (this.#streams) this.#owner.misbehaves('a frame out of its order');
+      else conversation.request.streams?.();
+      this.#streams = true;
       return;
     }
     const rest = (from: number): Buffer => received.copy(offset + from, length - from);

@@ -93,6 +93,14 @@ test('streamBody: the function is called before its body is there, and takes it 
   assert.equal((await leaf.ask(2, long)).body.length, long.length + 2);
 });
 
+test('streamBody is told once, however many requests wait for the module', async (t) => {
+  const leaf = lambda(t, 'export const streamBody = true; await new Promise(setImmediate); export const f = (_, c) => c.path;');
+  for (const number of [1, 2, 3]) leaf.begin(number, '', { path: `/${number}` });
+  const types = [];
+  while (types.length < 4) types.push((await leaf.next())?.type);
+  assert.deepEqual(types, [frame.ready, frame.end, frame.end, frame.end]);
+});
+
 test('streamBody: what the function does not take stays with the client', async (t) => {
   const leaf = lambda(
     t,

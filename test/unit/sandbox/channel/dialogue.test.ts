@@ -21,12 +21,12 @@ const request: SandboxRequest = {
   failed: () => {},
 };
 
-const dialogueOf = (send: (frame: Buffer) => void): Dialogue =>
+const dialogueOf = (send: (frame: Buffer) => void, misbehaves = (what: string): void => assert.fail(what)): Dialogue =>
   new Dialogue({
     spec: undefined,
     send,
     interrupt: () => {},
-    misbehaves: (what) => assert.fail(what),
+    misbehaves,
     ready: () => {},
     firstAnswered: () => {},
   });
@@ -38,6 +38,17 @@ test('a sandbox says in its first request that it takes bodies as they come', ()
   dialogue.onFrame(new Received(Buffer.alloc(0)), frameType.ready, 1, 0, 0);
   dialogue.onFrame(new Received(Buffer.alloc(timingBytes)), frameType.end, 1, 0, timingBytes);
   assert.deepEqual(said, ['streams', 'answered']);
+});
+
+test('it says so once', () => {
+  const complaints: string[] = [];
+  const dialogue = dialogueOf(
+    () => {},
+    (what) => void complaints.push(what),
+  );
+  dialogue.begin(request, 'wake');
+  for (let i = 0; i < 2; i++) dialogue.onFrame(new Received(Buffer.alloc(0)), frameType.ready, 1, 0, 0);
+  assert.deepEqual(complaints, ['a frame out of its order']);
 });
 
 test('requests have heads until the sandbox says that it has no use for them', () => {
